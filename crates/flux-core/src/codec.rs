@@ -1,0 +1,111 @@
+//! From values to bytes and back.
+
+use bytes::Bytes;
+
+use crate::{Error, ErrorKind, Result};
+
+/// Encodes and decodes values of type `T`.
+///
+/// # Errors
+/// [`ErrorKind::Codec`] for a payload that does not decode or a content type that is not this codec's, and
+/// [`ErrorKind::TooLarge`] for a payload over the codec's bound, before it is parsed. No payload, however hostile, may panic
+/// or allocate more than the bound.
+///
+/// # Implementing
+/// [`content_type`](Self::content_type), [`encode`](Self::encode) and [`decode`](Self::decode) suffice.
+#[diagnostic::on_unimplemented(
+    message = "the codec `{Self}` does not handle `{T}`",
+    label = "`{T}` has no encoding here",
+    note = "`Json`, `Cbor`, `MsgPack`, `Postcard` and `Bincode` take types that derive serde's `Serialize` and `Deserialize`; `Protobuf` takes `prost::Message`; `Text` takes `String`; `Raw` takes `Bytes`"
+)]
+pub trait Codec<T>: Send + Sync {
+    /// The media type of what this codec encodes, for example `application/json`.
+    fn content_type(&self) -> &'static str;
+
+    /// Appends the encoded value to `buffer`, which is empty.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Codec`] or [`ErrorKind::TooLarge`].
+    fn encode(&self, value: &T, buffer: &mut Vec<u8>) -> Result<()>;
+
+    /// Decodes a payload whose content type has been checked.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Codec`] or [`ErrorKind::TooLarge`].
+    fn decode(&self, payload: &Bytes) -> Result<T>;
+
+    /// Encodes into bytes of their own; `scratch` is reused from message to message.
+    ///
+    /// Provided: one allocation, of just the size of the payload.
+    ///
+    /// # Errors
+    /// Those of [`encode`](Self::encode).
+    fn to_bytes(&self, value: T, scratch: &mut Vec<u8>) -> Result<Bytes> {
+        scratch.clear();
+        self.encode(&value, scratch)?;
+        Ok(Bytes::copy_from_slice(scratch))
+    }
+
+    /// Decodes a payload that came with this `Content-Type`, or with none.
+    ///
+    /// Provided: a payload without content type is taken on trust; with another one than this codec's it is refused.
+    ///
+    /// # Errors
+    /// Those of [`decode`](Self::decode), and [`ErrorKind::Codec`] naming both content types.
+    fn decode_as(&self, content_type: Option<&str>, payload: &Bytes) -> Result<T> {
+        match content_type {
+            Some(found) if !same_media_type(found, self.content_type()) => {
+                let shown: String = found.chars().take(80).collect();
+                let message = format!("the payload is `{shown}`, this codec reads `{}`", self.content_type());
+                Err(Error::new(ErrorKind::Codec, message))
+            }
+            _ => self.decode(payload),
+        }
+    }
+}
+
+/// Whether two content types name the same media type: parameters after `;` and ASCII case do not count (RFC 9110, 8.3.1).
+#[must_use]
+pub fn same_media_type(one: &str, other: &str) -> bool {
+    let essence = |text: &str| text.split(';').next().unwrap_or_default().trim().to_owned();
+    one == other || essence(one).eq_ignore_ascii_case(&essence(other))
+}
+
+macro_rules! through_pointer {
+    ($($pointer:ty),*) => {$(
+        impl<T, C: Codec<T> + ?Sized> Codec<T> for $pointer {
+            fn content_type(&self) -> &'static str {
+                (**self).content_type()
+            }
+
+            fn encode(&self, value: &T, buffer: &mut Vec<u8>) -> Result<()> {
+                (**self).encode(value, buffer)
+            }
+
+            fn decode(&self, payload: &Bytes) -> Result<T> {
+                (**self).decode(payload)
+            }
+
+            fn to_bytes(&self, value: T, scratch: &mut Vec<u8>) -> Result<Bytes> {
+                (**self).to_bytes(value, scratch)
+            }
+
+            fn decode_as(&self, content_type: Option<&str>, payload: &Bytes) -> Result<T> {
+                (**self).decode_as(content_type, payload)
+            }
+        }
+    )*};
+}
+through_pointer!(&C, std::sync::Arc<C>, Box<C>);
+
+#[cfg(test)]
+mod tests {
+    use super::same_media_type;
+
+    #[test]
+    fn parameters_and_case_do_not_count() {
+        assert!(same_media_type("application/json", "Application/JSON; charset=utf-8"));
+        assert!(!same_media_type("application/json", "application/cbor"));
+        assert!(!same_media_type("", "application/json"));
+    }
+}

@@ -1,0 +1,209 @@
+//! What a handler returns when it could not do its work.
+
+use std::any::Any;
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use crate::{Error, RemoteError};
+
+/// What should happen to a message whose handler failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FailureClass {
+    /// Acknowledge it and forget it: the failure is expected and nobody needs the message.
+    Drop,
+    /// It will never succeed: straight to the dead letters.
+    Permanent,
+    /// It may succeed later: up the route's ladder.
+    Retry,
+    /// As `Retry`, but not before this long.
+    RetryAfter(Duration),
+}
+
+impl FailureClass {
+    /// The class's name as it stands in the `X-Error-Class` header.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Drop => "drop",
+            Self::Permanent => "permanent",
+            Self::Retry | Self::RetryAfter(_) => "retry",
+        }
+    }
+}
+
+/// Why a handler failed, and what should happen to the message.
+///
+/// Any [`std::error::Error`] converts to [`FailureClass::Retry`], so `?` works. flux's own [`Error`] is permanent when it
+/// says that it is not retryable. A type of yours chooses its own class by `impl From<MyError> for Failure` as long as it
+/// does not implement [`std::error::Error`]; elsewhere [`OrFail`] names the class on the spot:
+///
+/// ```
+/// use flux_core::{Failure, FailureClass, OrFail};
+///
+/// fn book(total: &str) -> Result<f64, Failure> {
+///     let total: f64 = total.parse().or_permanent()?; // a retry will not mend it
+///     std::fs::metadata("/")?; // a retry might
+///     Ok(total)
+/// }
+/// assert_eq!(book("nine").unwrap_err().class(), FailureClass::Permanent);
+/// ```
+pub struct Failure {
+    class: FailureClass,
+    source: Box<dyn StdError + Send + Sync>,
+}
+
+impl Failure {
+    /// A failure of this class.
+    pub fn new(class: FailureClass, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { class, source: source.into() }
+    }
+
+    /// It may succeed later.
+    pub fn retry(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(FailureClass::Retry, source)
+    }
+
+    /// It may succeed later, but not before `delay`.
+    pub fn retry_after(delay: Duration, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(FailureClass::RetryAfter(delay), source)
+    }
+
+    /// It will never succeed: straight to the dead letters.
+    pub fn permanent(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(FailureClass::Permanent, source)
+    }
+
+    /// The message is of no use to anyone: acknowledge it.
+    pub fn drop(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(FailureClass::Drop, source)
+    }
+
+    /// What should happen to the message.
+    #[must_use]
+    pub fn class(&self) -> FailureClass {
+        self.class
+    }
+
+    /// Why it failed.
+    #[must_use]
+    pub fn error(&self) -> &(dyn StdError + Send + Sync + 'static) {
+        &*self.source
+    }
+
+    /// What a requester is told: the [`RemoteError`] the handler returned, or code
+    /// [`RemoteError::INTERNAL`] with the error's text.
+    #[must_use]
+    pub fn to_remote(&self) -> RemoteError {
+        let mut cause: Option<&(dyn StdError + 'static)> = Some(&*self.source);
+        while let Some(error) = cause {
+            if let Some(remote) = error.downcast_ref::<RemoteError>() {
+                return remote.clone();
+            }
+            cause = error.source();
+        }
+        RemoteError::new(RemoteError::INTERNAL, self.to_string())
+    }
+}
+
+impl<E: StdError + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let class = match (&error as &dyn Any).downcast_ref::<Error>() {
+            Some(error) if !error.is_retryable() => FailureClass::Permanent,
+            Some(error) => error.retry_after().map_or(FailureClass::Retry, FailureClass::RetryAfter),
+            None => FailureClass::Retry,
+        };
+        Self::new(class, error)
+    }
+}
+
+/// Prints the error and its causes, separated by `: `.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.source)?;
+        let mut cause = self.source.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Failure").field("class", &self.class).field("error", &self.source).finish()
+    }
+}
+
+/// Names the class of a failure where the error happens.
+pub trait OrFail<T> {
+    /// Any error is permanent: straight to the dead letters.
+    ///
+    /// # Errors
+    /// A [`Failure`] of [`FailureClass::Permanent`].
+    fn or_permanent(self) -> Result<T, Failure>;
+
+    /// Any error makes the message useless: acknowledge it.
+    ///
+    /// # Errors
+    /// A [`Failure`] of [`FailureClass::Drop`].
+    fn or_drop(self) -> Result<T, Failure>;
+
+    /// Any error may pass, but not before `delay`.
+    ///
+    /// # Errors
+    /// A [`Failure`] of [`FailureClass::RetryAfter`].
+    fn or_retry_after(self, delay: Duration) -> Result<T, Failure>;
+}
+
+impl<T, E: Into<Box<dyn StdError + Send + Sync>>> OrFail<T> for Result<T, E> {
+    fn or_permanent(self) -> Result<T, Failure> {
+        self.map_err(Failure::permanent)
+    }
+
+    fn or_drop(self) -> Result<T, Failure> {
+        self.map_err(Failure::drop)
+    }
+
+    fn or_retry_after(self, delay: Duration) -> Result<T, Failure> {
+        self.map_err(|error| Failure::retry_after(delay, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn the_question_mark_chooses_the_class() {
+        let io: Failure = std::io::Error::other("x").into();
+        assert_eq!(io.class(), FailureClass::Retry);
+        let too_large: Failure = Error::new(ErrorKind::TooLarge, "").into();
+        assert_eq!(too_large.class(), FailureClass::Permanent);
+        let busy: Failure = Error::new(ErrorKind::Full, "").with_retry_after(Duration::from_secs(2)).into();
+        assert_eq!(busy.class(), FailureClass::RetryAfter(Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn a_type_can_choose_its_own_class() {
+        struct Useless;
+        impl From<Useless> for Failure {
+            fn from(_: Useless) -> Self {
+                Self::drop("useless")
+            }
+        }
+        let failure: Failure = (|| -> Result<(), Failure> { Err(Useless)? })().unwrap_err();
+        assert_eq!(failure.class(), FailureClass::Drop);
+    }
+
+    #[test]
+    fn a_remote_error_is_found_among_the_causes() {
+        let remote = RemoteError::new("404", "unknown carrier");
+        let failure = Failure::permanent(Error::from(remote.clone()));
+        assert_eq!(failure.to_remote(), remote);
+        assert_eq!(Failure::retry("boom").to_remote().code(), RemoteError::INTERNAL);
+    }
+}

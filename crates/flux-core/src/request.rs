@@ -1,0 +1,237 @@
+//! Asking and answering.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+
+use crate::next::next;
+use crate::{BoxFuture, Delivery, Failure, Message, RemoteError, Result, Stage};
+
+/// Sends requests and waits for their responses.
+///
+/// # Delivery
+/// One responder gets the request. When there is none the call fails at once, not after the timeout.
+///
+/// # Cancel safety
+/// Dropping the future gives up on the response; the request may have been handled.
+///
+/// # Errors
+/// [`ErrorKind::NoResponder`](crate::ErrorKind::NoResponder); [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) after the transport's
+/// request timeout (10 s unless configured); [`ErrorKind::Remote`](crate::ErrorKind::Remote) when the responder answered with an
+/// error, which is never taken for a response.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot send requests of type `{Req}` for responses of type `{Resp}`",
+    note = "a transport that carries bytes asks in `Bytes`; wrap it with a codec for other types: `bus.typed(Json)`"
+)]
+pub trait Requester<Req, Resp>: Send + Sync {
+    /// Sends a request with headers and waits for the response with its own.
+    fn ask(&self, request: Message<Req>) -> impl Future<Output = Result<Message<Resp>>> + Send;
+
+    /// Sends `req` to `subject` and waits for the response.
+    fn request(&self, subject: &str, req: Req) -> impl Future<Output = Result<Resp>> + Send
+    where
+        Req: Send,
+    {
+        async move { Ok(self.ask(Message::new(subject, req)?).await?.payload) }
+    }
+}
+
+/// Receives requests.
+///
+/// # Errors
+/// As [`Subscriber`](crate::Subscriber).
+///
+/// # Implementing
+/// Every request must be answered: a [`Reply`] that is dropped tells the requester at once that nobody will.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot answer requests of type `{Req}` with responses of type `{Resp}`",
+    note = "a transport that carries bytes answers in `Bytes`; wrap it with a codec for other types: `bus.typed(Json)`"
+)]
+pub trait Responder<Req, Resp>: Send + Sync {
+    /// Carries the answer back.
+    type Reply: Reply<Resp>;
+    /// The requests of one subscription. Dropping it withdraws the responder.
+    type Requests: Stream<Item = Result<Delivery<Req, Self::Reply>>> + Send;
+
+    /// Starts to receive the requests to every subject that `filter` matches.
+    fn listen(&self, filter: &str) -> impl Future<Output = Result<Self::Requests>> + Send;
+
+    /// Answers requests with `stage`, one at a time, until the transport is closed or the future dropped.
+    ///
+    /// The router does the same with concurrency, deadlines, metrics and drain.
+    fn serve<S>(&self, filter: &str, stage: S) -> impl Future<Output = Result<()>> + Send
+    where
+        Req: Send,
+        Resp: Send,
+        S: Stage<Message<Req>, Out = Resp, Error: Into<Failure>>,
+    {
+        async move {
+            let mut requests = Box::pin(self.listen(filter).await?);
+            while let Some(request) = next(requests.as_mut()).await {
+                let Delivery { message, acker, .. } = match request {
+                    Ok(delivery) => delivery,
+                    Err(mut error) => {
+                        answer_undecodable(&mut error).await;
+                        continue;
+                    }
+                };
+                let subject = message.subject.clone();
+                let answer = match stage.process(message).await {
+                    Ok(response) => Ok(Message::to(subject, response)),
+                    Err(error) => Err(error.into().to_remote()),
+                };
+                // A requester that has gone away is not the responder's failure.
+                let _ = acker.reply(answer).await;
+            }
+            Ok(())
+        }
+    }
+}
+
+async fn answer_undecodable(error: &mut crate::Error) {
+    if let Some(undecodable) = error.take_undecodable() {
+        let _ = undecodable.settle(crate::Outcome::term(error.to_string())).await;
+    }
+}
+
+/// Carries one answer back to its requester.
+///
+/// # Errors
+/// When the answer could not be sent, or the requester is gone.
+pub trait Reply<Resp>: Send + 'static {
+    /// Answers with a response, or with an error that the requester gets as a [`RemoteError`].
+    fn reply(self, answer: Result<Message<Resp>, RemoteError>) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// The object-safe twin of [`Requester`].
+pub trait DynRequester<Req, Resp>: Send + Sync {
+    /// As [`Requester::ask`].
+    fn ask_dyn(&self, request: Message<Req>) -> BoxFuture<'_, Result<Message<Resp>>>;
+}
+
+/// A boxed requester of any transport.
+pub type BoxRequester<Req, Resp> = Box<dyn DynRequester<Req, Resp>>;
+/// A shared requester of any transport.
+pub type ArcRequester<Req, Resp> = Arc<dyn DynRequester<Req, Resp>>;
+
+impl<Req: Send + 'static, Resp: 'static, R: Requester<Req, Resp>> DynRequester<Req, Resp> for R {
+    fn ask_dyn(&self, request: Message<Req>) -> BoxFuture<'_, Result<Message<Resp>>> {
+        Box::pin(self.ask(request))
+    }
+}
+
+impl<Req, Resp> Requester<Req, Resp> for dyn DynRequester<Req, Resp> + '_ {
+    fn ask(&self, request: Message<Req>) -> impl Future<Output = Result<Message<Resp>>> + Send {
+        self.ask_dyn(request)
+    }
+}
+
+/// The object-safe twin of [`Reply`].
+pub trait DynReply<Resp>: Send {
+    /// As [`Reply::reply`].
+    fn reply_dyn(self: Box<Self>, answer: Result<Message<Resp>, RemoteError>) -> BoxFuture<'static, Result<()>>;
+}
+
+/// A boxed reply of any transport.
+pub type BoxReply<Resp> = Box<dyn DynReply<Resp>>;
+
+impl<Resp: Send + 'static, R: Reply<Resp>> DynReply<Resp> for R {
+    fn reply_dyn(self: Box<Self>, answer: Result<Message<Resp>, RemoteError>) -> BoxFuture<'static, Result<()>> {
+        Box::pin((*self).reply(answer))
+    }
+}
+
+impl<Resp: 'static> Reply<Resp> for BoxReply<Resp> {
+    fn reply(self, answer: Result<Message<Resp>, RemoteError>) -> impl Future<Output = Result<()>> + Send {
+        self.reply_dyn(answer)
+    }
+}
+
+/// A boxed stream of requests of any transport.
+pub type BoxRequests<Req, Resp> = Pin<Box<dyn Stream<Item = Result<Delivery<Req, BoxReply<Resp>>>> + Send>>;
+
+/// The object-safe twin of [`Responder`].
+pub trait DynResponder<Req, Resp>: Send + Sync {
+    /// As [`Responder::listen`].
+    fn listen_dyn<'s>(&'s self, filter: &'s str) -> BoxFuture<'s, Result<BoxRequests<Req, Resp>>>;
+}
+
+/// A boxed responder of any transport.
+pub type BoxResponder<Req, Resp> = Box<dyn DynResponder<Req, Resp>>;
+/// A shared responder of any transport.
+pub type ArcResponder<Req, Resp> = Arc<dyn DynResponder<Req, Resp>>;
+
+impl<Req: 'static, Resp: Send + 'static, R> DynResponder<Req, Resp> for R
+where
+    R: Responder<Req, Resp, Requests: 'static>,
+{
+    fn listen_dyn<'s>(&'s self, filter: &'s str) -> BoxFuture<'s, Result<BoxRequests<Req, Resp>>> {
+        Box::pin(async move {
+            let requests: BoxRequests<Req, Resp> = Box::pin(Boxing::new(self.listen(filter).await?));
+            Ok(requests)
+        })
+    }
+}
+
+impl<Req, Resp: 'static> Responder<Req, Resp> for dyn DynResponder<Req, Resp> + '_ {
+    type Reply = BoxReply<Resp>;
+    type Requests = BoxRequests<Req, Resp>;
+
+    async fn listen(&self, filter: &str) -> Result<Self::Requests> {
+        self.listen_dyn(filter).await
+    }
+}
+
+macro_rules! through_pointer {
+    ($($pointer:ty),*) => {$(
+        impl<Req, Resp, R: Requester<Req, Resp> + ?Sized> Requester<Req, Resp> for $pointer {
+            fn ask(&self, request: Message<Req>) -> impl Future<Output = Result<Message<Resp>>> + Send {
+                (**self).ask(request)
+            }
+        }
+
+        impl<Req, Resp, R: Responder<Req, Resp> + ?Sized> Responder<Req, Resp> for $pointer {
+            type Reply = R::Reply;
+            type Requests = R::Requests;
+
+            fn listen(&self, filter: &str) -> impl Future<Output = Result<Self::Requests>> + Send {
+                (**self).listen(filter)
+            }
+        }
+    )*};
+}
+through_pointer!(&R, Arc<R>, Box<R>);
+
+pin_project! {
+    /// Boxes the reply of each request.
+    struct Boxing<Resp, R> {
+        #[pin]
+        requests: R,
+        response: PhantomData<fn(Resp)>,
+    }
+}
+
+impl<Resp, R> Boxing<Resp, R> {
+    fn new(requests: R) -> Self {
+        Self { requests, response: PhantomData }
+    }
+}
+
+impl<Req, Resp, A, R> Stream for Boxing<Resp, R>
+where
+    Resp: Send + 'static,
+    A: Reply<Resp>,
+    R: Stream<Item = Result<Delivery<Req, A>>>,
+{
+    type Item = Result<Delivery<Req, BoxReply<Resp>>>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let next = self.project().requests.poll_next(cx);
+        next.map(|item| item.map(|request| Ok(request?.map_acker(|reply| -> BoxReply<Resp> { Box::new(reply) }))))
+    }
+}

@@ -1,0 +1,182 @@
+//! The ids that travel by themselves: what a handler publishes carries on the work of the message it handles.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use crate::telemetry::TraceContext;
+use crate::{HeaderName, Headers, header};
+
+/// Passed on unless the publisher set them, or an SDK that makes spans of its own does.
+const CARRIED: [HeaderName; 4] = [header::CORRELATION_ID, header::TRACEPARENT, header::TRACESTATE, header::BAGGAGE];
+
+thread_local! {
+    static CURRENT: RefCell<Scope> = const { RefCell::new(Scope::EMPTY) };
+}
+
+/// The piece of work that the current task is part of.
+///
+/// Whoever runs a handler runs it in the scope of its message. Everything published inside then carries the message's
+/// `X-Correlation-ID` (or its id, when it has none), its id as `X-Causation-ID`, and its trace context. The scope is carried
+/// by the future, not by the thread; a task that is spawned inside starts outside of it, unless it takes it along:
+///
+/// ```
+/// use flux_core::{Message, Scope, subject};
+///
+/// # async fn doc() -> flux_core::Result<()> {
+/// let incoming = Message::to(subject!("orders.created"), ()).with_id("order-1")?;
+/// Scope::of(&incoming.headers).run(async {
+///     let scope = Scope::current();
+///     let _elsewhere = async move { scope.run(async { /* publishes as part of the same work */ }).await };
+/// }).await;
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    headers: Headers,
+    trace: TraceContext,
+}
+
+impl Scope {
+    /// No work in particular.
+    pub(crate) const EMPTY: Self = Self { headers: Headers::new(), trace: TraceContext::EMPTY };
+
+    /// The scope in which a message with these headers is handled. Allocates only when there is something to pass on.
+    #[must_use]
+    pub fn of(headers: &Headers) -> Self {
+        let mut carried = Headers::new();
+        let id = headers.value(&header::MESSAGE_ID);
+        for name in CARRIED {
+            if let Some(value) = headers.value(&name) {
+                carried.put(name, value.clone());
+            }
+        }
+        if let Some(id) = id {
+            if !carried.contains(&header::CORRELATION_ID) {
+                carried.put(header::CORRELATION_ID, id.clone());
+            }
+            carried.put(header::CAUSATION_ID, id.clone());
+        }
+        Self { headers: carried, trace: TraceContext::EMPTY }
+    }
+
+    #[cfg(feature = "telemetry")]
+    pub(crate) fn with_trace(mut self, trace: TraceContext) -> Self {
+        self.trace = trace;
+        self
+    }
+
+    /// The scope of the task that calls.
+    #[must_use]
+    pub fn current() -> Self {
+        CURRENT.with_borrow(Clone::clone)
+    }
+
+    /// Runs `future` in this scope.
+    pub fn run<F: Future>(self, future: F) -> Scoped<F> {
+        Scoped { future, scope: self }
+    }
+
+    /// Adds what the current scope passes on to the headers of a message that is about to be sent.
+    ///
+    /// [`Typed`](crate::Typed) calls it; only a transport that carries values itself has to.
+    pub fn stamp(headers: &mut Headers) {
+        CURRENT.with_borrow(|scope| {
+            for name in CARRIED.iter().chain([&header::CAUSATION_ID]) {
+                match scope.headers.value(name) {
+                    Some(value) if !headers.contains(name) => headers.put(name.clone(), value.clone()),
+                    _ => {}
+                }
+            }
+        });
+    }
+
+    fn swap(&mut self) {
+        CURRENT.with_borrow_mut(|current| std::mem::swap(current, self));
+    }
+}
+
+pin_project! {
+    /// A future that runs in a [`Scope`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Scoped<F> {
+        #[pin]
+        future: F,
+        scope: Scope,
+    }
+}
+
+impl<F: Future> Future for Scoped<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        /// Leaves the scope even when the future panics.
+        struct Entered<'s>(&'s mut Scope);
+        impl Drop for Entered<'_> {
+            fn drop(&mut self) {
+                self.0.swap();
+            }
+        }
+
+        let this = self.project();
+        let _attached = this.scope.trace.attach();
+        this.scope.swap();
+        let _entered = Entered(this.scope);
+        this.future.poll(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Message, subject};
+    use std::task::Waker;
+
+    fn poll_once<F: Future>(future: F) -> F::Output {
+        match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(output) => output,
+            Poll::Pending => panic!("must be ready at once"),
+        }
+    }
+
+    fn stamped(mut headers: Headers) -> Headers {
+        Scope::stamp(&mut headers);
+        headers
+    }
+
+    #[test]
+    fn ids_are_passed_on_inside_and_only_inside() {
+        let incoming = Message::to(subject!("a"), ()).with_id("m-1").expect("valid");
+        let inside = poll_once(Scope::of(&incoming.headers).run(async { stamped(Headers::new()) }));
+        assert_eq!(inside.get(&header::CORRELATION_ID), Some("m-1"));
+        assert_eq!(inside.get(&header::CAUSATION_ID), Some("m-1"));
+        assert_eq!(inside.get(&header::MESSAGE_ID), None);
+        assert!(stamped(Headers::new()).is_empty());
+    }
+
+    #[test]
+    fn what_the_publisher_set_stays() {
+        let mut incoming = Headers::new();
+        incoming.insert(header::CORRELATION_ID, "theirs").expect("valid");
+        incoming.insert(header::TRACEPARENT, "00-x").expect("valid");
+        let mut outgoing = Headers::new();
+        outgoing.insert(header::CORRELATION_ID, "mine").expect("valid");
+        let inside = poll_once(Scope::of(&incoming).run(async { stamped(outgoing) }));
+        assert_eq!(inside.get(&header::CORRELATION_ID), Some("mine"));
+        assert_eq!(inside.get(&header::TRACEPARENT), Some("00-x"));
+        assert_eq!(inside.get(&header::CAUSATION_ID), None);
+    }
+
+    #[test]
+    fn a_panic_leaves_the_scope() {
+        let incoming = Message::to(subject!("a"), ()).with_id("m-1").expect("valid");
+        let scoped = Scope::of(&incoming.headers).run(async { panic!("handler") });
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| poll_once(scoped)));
+        assert!(caught.is_err());
+        assert!(stamped(Headers::new()).is_empty());
+    }
+}

@@ -1,0 +1,243 @@
+//! Where a message goes: validated subjects, and the check that subjects and filters share.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::text::Text;
+use crate::{Error, ErrorKind, Result};
+
+/// The name a message is published under: tokens separated by `.`, for example `orders.created`.
+///
+/// A token is not empty and holds no white space, control character, `*` or `>`; a subject is at most
+/// [`Subject::MAX_LEN`] bytes long. Cloning is cheap; up to 30 bytes it does not allocate either.
+///
+/// ```
+/// use flux_core::{Subject, subject};
+///
+/// const CREATED: Subject = subject!("orders.created"); // checked by the compiler
+/// assert_eq!(Subject::new("orders.created")?, CREATED);
+/// assert!(Subject::new("orders.*").is_err()); // that would be a filter
+/// # Ok::<(), flux_core::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Subject(Text);
+
+impl Subject {
+    /// The longest subject or filter, in bytes. NATS servers refuse protocol lines over 4,096 bytes by default, which
+    /// hold a subject, a reply subject and more.
+    pub const MAX_LEN: usize = 1024;
+
+    /// Checks `subject`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidSubject`] with the reason.
+    pub fn new(subject: &str) -> Result<Self> {
+        check(subject, false).map_err(|flaw| flaw.error("subject", subject))?;
+        Ok(Self(Text::new(subject)))
+    }
+
+    /// Checks a literal, at compile time when called in a `const`. [`subject!`](crate::subject!) does that for you.
+    ///
+    /// # Panics
+    /// When the subject is not valid.
+    #[must_use]
+    pub const fn from_static(subject: &'static str) -> Self {
+        match check(subject, false) {
+            Ok(()) => Self(Text::from_static(subject)),
+            Err(_) => panic!("not a valid subject: tokens separated by `.`, without white space or wildcards"),
+        }
+    }
+
+    /// This subject with one more token, or several, at its end.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidSubject`] when the result is not a subject.
+    pub fn join(&self, token: &str) -> Result<Self> {
+        Self::try_from(format!("{self}.{token}"))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// The text's bytes. Cheaper than [`as_str`](Self::as_str) where bytes will do.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    /// The tokens, in order.
+    pub fn tokens(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.as_str().split('.')
+    }
+}
+
+/// Why a text is neither subject nor filter.
+#[derive(Clone, Copy)]
+pub(crate) enum Flaw {
+    Empty,
+    EmptyToken,
+    Forbidden,
+    TailNotLast,
+    TooLong,
+    Wildcard,
+}
+
+impl Flaw {
+    pub(crate) fn error(self, what: &str, text: &str) -> Error {
+        let reason = match self {
+            Self::Empty => "it is empty",
+            Self::EmptyToken => "it has an empty token",
+            Self::Forbidden => "it holds white space or a control character",
+            Self::TailNotLast => "`>` is not its last token",
+            Self::TooLong => "it is longer than 1024 bytes",
+            Self::Wildcard if what == "subject" => "it has a wildcard; only filters may",
+            Self::Wildcard => "a wildcard is a token of its own",
+        };
+        let shown: String = text.chars().take(80).collect();
+        Error::new(ErrorKind::InvalidSubject, format!("`{}` is not a valid {what}: {reason}", shown.escape_debug()))
+    }
+}
+
+/// Checks the rules that subjects and filters share; `wildcards` tells whether `*` and `>` may be tokens.
+pub(crate) const fn check(text: &str, wildcards: bool) -> Result<(), Flaw> {
+    let mut rest = text.as_bytes();
+    if rest.is_empty() {
+        return Err(Flaw::Empty);
+    }
+    if rest.len() > Subject::MAX_LEN {
+        return Err(Flaw::TooLong);
+    }
+    let (mut token_len, mut wild, mut tail) = (0, false, false);
+    while let [byte, after @ ..] = rest {
+        match byte {
+            _ if tail && *byte == b'.' => return Err(Flaw::TailNotLast),
+            b'.' if token_len == 0 => return Err(Flaw::EmptyToken),
+            b'.' => (token_len, wild) = (0, false),
+            b'*' | b'>' if !wildcards || token_len > 0 => return Err(Flaw::Wildcard),
+            _ if wild => return Err(Flaw::Wildcard),
+            b'*' | b'>' => (token_len, wild, tail) = (1, true, *byte == b'>'),
+            0..=b' ' | 0x7f => return Err(Flaw::Forbidden),
+            _ => token_len += 1,
+        }
+        rest = after;
+    }
+    if token_len == 0 { Err(Flaw::EmptyToken) } else { Ok(()) }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Subject({:?})", self.as_str())
+    }
+}
+
+impl AsRef<str> for Subject {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl Borrow<str> for Subject {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl PartialEq<str> for Subject {
+    fn eq(&self, other: &str) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl PartialEq<&str> for Subject {
+    fn eq(&self, other: &&str) -> bool {
+        self == *other
+    }
+}
+
+impl FromStr for Subject {
+    type Err = Error;
+
+    fn from_str(subject: &str) -> Result<Self> {
+        Self::new(subject)
+    }
+}
+
+impl TryFrom<&str> for Subject {
+    type Error = Error;
+
+    fn try_from(subject: &str) -> Result<Self> {
+        Self::new(subject)
+    }
+}
+
+impl TryFrom<&String> for Subject {
+    type Error = Error;
+
+    fn try_from(subject: &String) -> Result<Self> {
+        Self::new(subject)
+    }
+}
+
+impl TryFrom<String> for Subject {
+    type Error = Error;
+
+    fn try_from(subject: String) -> Result<Self> {
+        check(&subject, false).map_err(|flaw| flaw.error("subject", &subject))?;
+        Ok(Self(Text::from(subject)))
+    }
+}
+
+impl From<&Subject> for Subject {
+    fn from(subject: &Subject) -> Self {
+        subject.clone()
+    }
+}
+
+/// A [`Subject`] from a literal, checked by the compiler.
+///
+/// ```
+/// let created = flux_core::subject!("orders.created");
+/// ```
+/// ```compile_fail
+/// let oops = flux_core::subject!("orders..created");
+/// ```
+#[macro_export]
+macro_rules! subject {
+    ($subject:literal) => {{
+        const SUBJECT: $crate::Subject = $crate::Subject::from_static($subject);
+        SUBJECT
+    }};
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_checked() {
+        for good in ["a", "a.b", "orders.created", "größe.x", "a-b_c.1", "$JS.API.x", &"x".repeat(1024)] {
+            assert!(Subject::new(good).is_ok(), "{good}");
+        }
+        for bad in ["", ".", "a.", ".a", "a..b", "a b", "a\n", "a.*", ">", "a*", "\u{7f}", &"x".repeat(1025)] {
+            let error = Subject::new(bad).expect_err(bad);
+            assert_eq!(error.kind(), ErrorKind::InvalidSubject);
+        }
+    }
+
+    #[test]
+    fn a_bad_subject_is_shown_escaped_and_cut() {
+        let error = Subject::new("a\r\nPUB b").unwrap_err().to_string();
+        assert!(error.contains(r"a\r\nPUB b"), "{error}");
+        assert!(Subject::new(&"x.".repeat(4096)).unwrap_err().to_string().len() < 200);
+    }
+}

@@ -1,0 +1,205 @@
+//! Spans, metrics and trace propagation through the OpenTelemetry API.
+
+mod detect;
+mod instruments;
+pub mod semconv;
+mod trace_context;
+mod w3c;
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use opentelemetry::global::BoxedTracer;
+use opentelemetry::trace::{Link, SpanKind, Status, TraceContextExt as _, Tracer as _};
+use opentelemetry::{Context, KeyValue};
+
+use crate::{Error, Headers, Scope, Subject, SubjectFilter, header};
+use instruments::Instruments;
+pub use trace_context::TraceContext;
+
+/// The telemetry of one transport or route: spans and metrics in OpenTelemetry's messaging conventions.
+///
+/// Reports through OpenTelemetry's globals as they are when the first message passes. While no SDK is installed then, it
+/// costs a branch and allocates nothing; so install the SDK before the first message.
+#[derive(Clone)]
+pub struct Telemetry(Arc<Inner>);
+
+struct Inner {
+    system: &'static str,
+    /// The filter of a route; its spans and metrics are named by it, because subjects are without number.
+    template: Option<SubjectFilter>,
+    installed: OnceLock<Installed>,
+}
+
+struct Installed {
+    tracer: Option<BoxedTracer>,
+    instruments: Option<Instruments>,
+}
+
+/// How the span that handles a message stands to the span that sent it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relation {
+    /// The sender waits for the answer: the span is the sender's child.
+    Child,
+    /// The sender has gone on: the span is linked to the sender's.
+    Link,
+}
+
+impl Telemetry {
+    /// For a transport that calls itself `system`: `nats`, `http`, `mem`.
+    #[must_use]
+    pub fn new(system: &'static str) -> Self {
+        Self(Arc::new(Inner { system, template: None, installed: OnceLock::new() }))
+    }
+
+    /// For a route with this filter, on any transport.
+    #[must_use]
+    pub fn for_route(template: SubjectFilter) -> Self {
+        Self(Arc::new(Inner { system: "flux", template: Some(template), installed: OnceLock::new() }))
+    }
+
+    /// Begins to send a message: adds what the current [`Scope`] passes on, starts a span, and puts its context into the
+    /// headers.
+    pub fn send(&self, subject: &Subject, headers: &mut Headers) -> Sending<'_> {
+        Scope::stamp(headers);
+        let installed = self.installed();
+        let context = installed.tracer.as_ref().map(|tracer| self.start_send(tracer, subject, headers));
+        let started = installed.instruments.as_ref().map(|_| Instant::now());
+        Sending { telemetry: self, context, started }
+    }
+
+    /// Begins to handle a message: starts a span that stands in `relation` to the sender's. The returned scope is the one
+    /// to run the handler in.
+    pub fn process(&self, subject: &Subject, headers: &Headers, relation: Relation) -> (Scope, Processing<'_>) {
+        let scope = Scope::of(headers);
+        let installed = self.installed();
+        let started = installed.instruments.as_ref().map(|_| Instant::now());
+        let Some(tracer) = &installed.tracer else {
+            return (scope, Processing { telemetry: self, context: None, started });
+        };
+        let context = self.start_process(tracer, subject, headers, relation);
+        (scope.with_trace(context.clone().into()), Processing { telemetry: self, context: Some(context), started })
+    }
+
+    fn installed(&self) -> &Installed {
+        self.0.installed.get_or_init(|| Installed {
+            tracer: detect::tracer(),
+            instruments: detect::meter().map(|meter| Instruments::new(&meter, self.0.system, self.0.template.as_ref())),
+        })
+    }
+
+    fn start_send(&self, tracer: &BoxedTracer, subject: &Subject, headers: &mut Headers) -> Context {
+        let builder = tracer
+            .span_builder(format!("send {subject}"))
+            .with_kind(SpanKind::Producer)
+            .with_attributes(self.attributes(subject, "send", headers));
+        let context = Context::current();
+        let context = context.with_span(tracer.build_with_context(builder, &context));
+        w3c::inject(&context, headers);
+        context
+    }
+
+    fn start_process(&self, tracer: &BoxedTracer, subject: &Subject, headers: &Headers, relation: Relation) -> Context {
+        let sender = w3c::extract(headers);
+        let name = match &self.0.template {
+            Some(template) => format!("process {template}"),
+            None => format!("process {subject}"),
+        };
+        let mut builder = tracer
+            .span_builder(name)
+            .with_kind(SpanKind::Consumer)
+            .with_attributes(self.attributes(subject, "process", headers));
+        let parent = match (relation, sender) {
+            (Relation::Child, Some(sender)) => Context::new().with_remote_span_context(sender),
+            (Relation::Link, Some(sender)) => {
+                builder = builder.with_links(vec![Link::with_context(sender)]);
+                Context::new()
+            }
+            (_, None) => Context::new(),
+        };
+        parent.with_span(tracer.build_with_context(builder, &parent))
+    }
+
+    fn attributes(&self, subject: &Subject, operation: &'static str, headers: &Headers) -> Vec<KeyValue> {
+        let mut attributes = vec![
+            KeyValue::new(semconv::SYSTEM, self.0.system),
+            KeyValue::new(semconv::DESTINATION_NAME, subject.to_string()),
+            KeyValue::new(semconv::OPERATION_NAME, operation),
+            KeyValue::new(semconv::OPERATION_TYPE, operation),
+        ];
+        if let Some(template) = &self.0.template {
+            attributes.push(KeyValue::new(semconv::DESTINATION_TEMPLATE, template.to_string()));
+        }
+        let ids =
+            [(semconv::MESSAGE_ID, header::MESSAGE_ID), (semconv::CONVERSATION_ID, header::CORRELATION_ID)];
+        for (key, name) in ids {
+            if let Some(id) = headers.get(&name) {
+                attributes.push(KeyValue::new(key, id.to_owned()));
+            }
+        }
+        attributes
+    }
+}
+
+impl fmt::Debug for Telemetry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Telemetry").field("system", &self.0.system).field("template", &self.0.template).finish()
+    }
+}
+
+/// A message that is being sent. Dropped unfinished, it ends its span as it is.
+#[derive(Debug)]
+#[must_use = "call `finish` with the result"]
+pub struct Sending<'t> {
+    telemetry: &'t Telemetry,
+    context: Option<Context>,
+    started: Option<Instant>,
+}
+
+impl Sending<'_> {
+    /// Ends the span and records the metrics.
+    pub fn finish<R>(self, result: Result<R, &Error>) {
+        let error = result.err();
+        if let Some(context) = self.context {
+            end(&context, error.map(|error| (error_type(error), error.to_string())));
+        }
+        if let (Some(instruments), Some(started)) = (&self.telemetry.installed().instruments, self.started) {
+            instruments.sent(started.elapsed(), error.map(error_type));
+        }
+    }
+}
+
+/// A message that is being handled.
+#[derive(Debug)]
+#[must_use = "call `finish` with the result"]
+pub struct Processing<'t> {
+    telemetry: &'t Telemetry,
+    context: Option<Context>,
+    started: Option<Instant>,
+}
+
+impl Processing<'_> {
+    /// Ends the span and records the metrics. `failure` is the class of the failure and its text, made only when asked for.
+    pub fn finish(self, failure: Option<(&'static str, &dyn fmt::Display)>) {
+        if let Some(context) = self.context {
+            end(&context, failure.map(|(class, text)| (class, text.to_string())));
+        }
+        if let (Some(instruments), Some(started)) = (&self.telemetry.installed().instruments, self.started) {
+            instruments.processed(started.elapsed(), failure.map(|(class, _)| class));
+        }
+    }
+}
+
+fn end(context: &Context, error: Option<(&'static str, String)>) {
+    let span = context.span();
+    if let Some((class, text)) = error {
+        span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, class));
+        span.set_status(Status::error(text));
+    }
+    span.end();
+}
+
+fn error_type(error: &Error) -> &'static str {
+    error.kind().as_str()
+}

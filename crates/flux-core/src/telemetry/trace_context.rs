@@ -1,0 +1,30 @@
+//! The OpenTelemetry context that a scope carries from poll to poll.
+
+use std::fmt;
+
+use opentelemetry::{Context, ContextGuard};
+
+/// The trace that a [`Scope`](crate::Scope) is part of, if there is one.
+#[derive(Clone, Default)]
+pub struct TraceContext(Option<Context>);
+
+impl TraceContext {
+    pub(crate) const EMPTY: Self = Self(None);
+
+    /// Makes it the current context until the guard is dropped.
+    pub(crate) fn attach(&self) -> Option<ContextGuard> {
+        self.0.as_ref().map(|context| context.clone().attach())
+    }
+}
+
+impl From<Context> for TraceContext {
+    fn from(context: Context) -> Self {
+        Self(Some(context))
+    }
+}
+
+impl fmt::Debug for TraceContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TraceContext").field(&self.0.is_some()).finish()
+    }
+}

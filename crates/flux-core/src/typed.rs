@@ -1,0 +1,93 @@
+//! A byte transport and a codec make a transport of values.
+
+mod publisher;
+mod request;
+mod subscriber;
+
+use std::fmt;
+use std::sync::{Mutex, TryLockError};
+
+use crate::Telemetry;
+pub use request::{TypedReply, TypedRequests};
+pub use subscriber::TypedDeliveries;
+
+/// Carries every type that the codec `C` handles over the byte transport `W`.
+///
+/// Content type, telemetry and the ids that travel by themselves are added here, once for all transports. What does not
+/// decode is an error that still holds the delivery; see [`Error::take_undecodable`](crate::Error::take_undecodable).
+///
+/// ```
+/// # use flux_core::{Bytes, Codec, Publisher, Result, Typed};
+/// # async fn doc<W: Publisher<Bytes>, C: Codec<f64>>(wire: W, json: C) -> Result<()> {
+/// let bus = Typed::new(wire, json);
+/// bus.publish("orders.total", 9.5).await?;
+/// # Ok(()) }
+/// ```
+pub struct Typed<W, C> {
+    wire: W,
+    codec: C,
+    telemetry: Telemetry,
+    scratch: Scratch,
+}
+
+impl<W, C> Typed<W, C> {
+    /// Adapts `wire` with `codec`. Transports offer the same as a method, `wire.typed(codec)`.
+    pub fn new(wire: W, codec: C) -> Self {
+        Self::with_telemetry(wire, codec, Telemetry::new("flux"))
+    }
+
+    /// As [`new`](Self::new), reporting under the name of a known messaging system.
+    pub fn with_telemetry(wire: W, codec: C, telemetry: Telemetry) -> Self {
+        Self { wire, codec, telemetry, scratch: Scratch::default() }
+    }
+
+    /// The transport beneath.
+    pub const fn wire(&self) -> &W {
+        &self.wire
+    }
+
+    /// The codec.
+    pub const fn codec(&self) -> &C {
+        &self.codec
+    }
+
+    /// The transport beneath, on its own again.
+    pub fn into_wire(self) -> W {
+        self.wire
+    }
+}
+
+impl<W: Clone, C: Clone> Clone for Typed<W, C> {
+    fn clone(&self) -> Self {
+        Self::with_telemetry(self.wire.clone(), self.codec.clone(), self.telemetry.clone())
+    }
+}
+
+impl<W: fmt::Debug, C: fmt::Debug> fmt::Debug for Typed<W, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Typed").field("wire", &self.wire).field("codec", &self.codec).finish_non_exhaustive()
+    }
+}
+
+/// A buffer that encoders reuse, so that a payload costs one allocation of its own size and no more.
+#[derive(Default)]
+struct Scratch(Mutex<Vec<u8>>);
+
+impl Scratch {
+    /// A payload over this many bytes does not keep its buffer for the next one.
+    const KEPT: usize = 64 * 1024;
+
+    /// Lends the buffer, or a new one when another task has it.
+    fn with<R>(&self, encode: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+        let mut buffer = match self.0.try_lock() {
+            Ok(buffer) => buffer,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return encode(&mut Vec::new()),
+        };
+        let result = encode(&mut buffer);
+        if buffer.capacity() > Self::KEPT {
+            *buffer = Vec::new();
+        }
+        result
+    }
+}

@@ -1,0 +1,157 @@
+//! Asking and answering in values.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+
+use super::subscriber::content_type;
+use crate::{
+    BoxSettle, Codec, Delivery, Message, Outcome, RemoteError, Reply, Requester, Responder, Result, Settle, Typed,
+};
+
+impl<Req, Resp, W, C> Requester<Req, Resp> for Typed<W, C>
+where
+    Req: Send,
+    Resp: Send,
+    W: Requester<Bytes, Bytes>,
+    C: Codec<Req> + Codec<Resp>,
+{
+    async fn ask(&self, request: Message<Req>) -> Result<Message<Resp>> {
+        let mut request = self.encode(request)?;
+        let subject = request.subject.clone();
+        let sending = self.telemetry.send(&request.subject, &mut request.headers);
+        let result = self.wire.ask(request).await;
+        sending.finish(result.as_ref().map(drop));
+        let response = result?;
+        match Codec::<Resp>::decode_as(&self.codec, content_type(&response.headers), &response.payload) {
+            Ok(value) => Ok(response.map(|_| value)),
+            Err(error) => Err(error.with_operation("decode the response of").with_subject(subject)),
+        }
+    }
+}
+
+impl<Req, Resp, W, C> Responder<Req, Resp> for Typed<W, C>
+where
+    Req: Send,
+    Resp: Send + 'static,
+    W: Responder<Bytes, Bytes>,
+    C: Codec<Req> + Codec<Resp> + Clone + 'static,
+{
+    type Reply = TypedReply<W::Reply, C>;
+    type Requests = TypedRequests<Req, Resp, W::Requests, C>;
+
+    async fn listen(&self, filter: &str) -> Result<Self::Requests> {
+        let requests = self.wire.listen(filter).await?;
+        Ok(TypedRequests { requests, codec: Arc::new(self.codec.clone()), types: PhantomData })
+    }
+}
+
+pin_project! {
+    /// Requests decoded by the codec `C`.
+    pub struct TypedRequests<Req, Resp, R, C> {
+        #[pin]
+        requests: R,
+        codec: Arc<C>,
+        types: PhantomData<fn(Resp) -> Req>,
+    }
+}
+
+impl<Req, Resp, A, R, C> Stream for TypedRequests<Req, Resp, R, C>
+where
+    A: Reply<Bytes>,
+    R: Stream<Item = Result<Delivery<Bytes, A>>>,
+    C: Codec<Req> + Codec<Resp>,
+{
+    type Item = Result<Delivery<Req, TypedReply<A, C>>>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.project();
+        let next = this.requests.poll_next(cx);
+        next.map(|item| item.map(|request| decode(this.codec, request?)))
+    }
+}
+
+fn decode<Req, A, C>(codec: &Arc<C>, request: Delivery<Bytes, A>) -> Result<Delivery<Req, TypedReply<A, C>>>
+where
+    A: Reply<Bytes>,
+    C: Codec<Req>,
+{
+    match codec.decode_as(content_type(&request.message.headers), &request.message.payload) {
+        Ok(value) => {
+            let Delivery { message, metadata, acker, .. } = request;
+            let (rest, bytes) = message.take();
+            let reply = TypedReply { reply: acker, codec: Arc::clone(codec) };
+            Ok(Delivery::new(rest.map(|()| value), metadata, reply).with_original(bytes))
+        }
+        Err(error) => {
+            let error = error.with_operation("decode").with_subject(request.message.subject.clone());
+            Err(error.with_undecodable(Box::new(request.map_acker(|reply| BoxSettle::new(Refusal(reply))))))
+        }
+    }
+}
+
+/// Encodes a response and carries it back.
+pub struct TypedReply<A, C> {
+    reply: A,
+    codec: Arc<C>,
+}
+
+impl<Resp, A, C> Reply<Resp> for TypedReply<A, C>
+where
+    Resp: Send + 'static,
+    A: Reply<Bytes>,
+    C: Codec<Resp> + 'static,
+{
+    async fn reply(self, answer: Result<Message<Resp>, RemoteError>) -> Result<()> {
+        let answer = match answer {
+            Ok(response) => response,
+            Err(remote) => return self.reply.reply(Err(remote)).await,
+        };
+        let (mut rest, value) = answer.take();
+        match self.codec.to_bytes(value, &mut Vec::new()) {
+            Ok(bytes) => {
+                rest.headers.set_content_type(self.codec.content_type());
+                self.reply.reply(Ok(rest.map(|()| bytes))).await
+            }
+            Err(error) => {
+                // The requester must not wait for an answer that will never come.
+                let remote = RemoteError::new(RemoteError::INTERNAL, error.to_string());
+                self.reply.reply(Err(remote)).await?;
+                Err(error.with_operation("encode the response of").with_subject(rest.subject))
+            }
+        }
+    }
+}
+
+/// Answers a request that did not decode: whatever the outcome, its requester gets an error at once.
+struct Refusal<A>(A);
+
+impl<A: Reply<Bytes>> Settle for Refusal<A> {
+    const REDELIVERS: bool = false;
+
+    async fn settle(self, outcome: Outcome) -> Result<()> {
+        let reason = match outcome {
+            Outcome::Term(reason) => reason,
+            _ => "the request could not be decoded".into(),
+        };
+        self.0.reply(Err(RemoteError::new(RemoteError::UNDECODABLE, reason))).await
+    }
+}
+
+impl<A, C> fmt::Debug for TypedReply<A, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TypedReply")
+    }
+}
+
+impl<Req, Resp, R, C> fmt::Debug for TypedRequests<Req, Resp, R, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TypedRequests")
+    }
+}

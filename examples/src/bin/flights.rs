@@ -1,0 +1,2 @@
+//! The flights job.
+fn main() {}
