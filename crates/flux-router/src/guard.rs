@@ -1,0 +1,100 @@
+//! Runs a handler so that nothing it does can hurt the route: panics are caught, time is limited, the transport is told
+//! that it is still at work.
+
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
+use flux_core::Settle;
+use tokio::time::{Instant, sleep_until};
+
+use crate::stop::{First, race};
+
+/// How a guarded future ended.
+#[derive(Debug)]
+pub(crate) enum Ended<R> {
+    Done(R),
+    Panicked(String),
+    TimedOut(Duration),
+}
+
+/// The limits of one run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// How long it may take; then it is dropped.
+    pub(crate) max_run: Option<Duration>,
+    /// How long the transport waits for a sign of life; it gets one every third of that.
+    pub(crate) ack_wait: Option<Duration>,
+}
+
+/// Runs `future` to its end or to its limits. Costs no timer while the future is ready at once.
+pub(crate) async fn guard<F: Future>(future: F, limits: Limits, acker: &mut impl Beat) -> Ended<F::Output> {
+    let mut future = pin!(future);
+    let first = poll_fn(|cx| Poll::Ready(poll_caught(future.as_mut(), cx))).await;
+    if let Poll::Ready(ended) = first {
+        return ended;
+    }
+    let mut caught = pin!(poll_fn(|cx| poll_caught(future.as_mut(), cx)));
+    let started = Instant::now();
+    let deadline = limits.max_run.map(|max| started + max);
+    let beat = limits.ack_wait.map(|wait| (wait / 3).max(Duration::from_millis(1)));
+    let mut next_beat = beat.map(|beat| started + beat);
+    loop {
+        let Some(wake) = next_beat.into_iter().chain(deadline).min() else { return caught.await };
+        match race(caught.as_mut(), sleep_until(wake)).await {
+            First::Left(ended) => return ended,
+            First::Right(()) if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
+                return Ended::TimedOut(limits.max_run.unwrap_or_default());
+            }
+            First::Right(()) => {
+                next_beat = beat.map(|beat| Instant::now() + beat);
+                // A sign of life that was lost is made good by the next one.
+                if let First::Left(ended) = race(caught.as_mut(), acker.beat()).await {
+                    return ended;
+                }
+            }
+        }
+    }
+}
+
+fn poll_caught<F: Future>(future: Pin<&mut F>, cx: &mut std::task::Context<'_>) -> Poll<Ended<F::Output>> {
+    match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+        Ok(poll) => poll.map(Ended::Done),
+        Err(payload) => Poll::Ready(Ended::Panicked(text(payload.as_ref()))),
+    }
+}
+
+fn text(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("the panic had no message").to_owned()
+}
+
+/// Tells a transport that a delivery is still being worked on.
+pub(crate) trait Beat: Send {
+    fn beat(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+/// The acker of a delivery.
+pub(crate) struct Acking<'a, A>(pub(crate) &'a mut A);
+
+impl<A: Settle> Beat for Acking<'_, A> {
+    fn beat(&mut self) -> impl Future<Output = ()> + Send {
+        let sent = self.0.keep_alive();
+        async move {
+            let _ = sent.await;
+        }
+    }
+}
+
+/// Nobody has to be told.
+pub(crate) struct Silent;
+
+impl Beat for Silent {
+    fn beat(&mut self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+}

@@ -1,0 +1,39 @@
+#![doc = include_str!("../README.md")]
+
+mod dead_letter;
+mod event;
+mod extract;
+mod guard;
+mod handle;
+mod handler;
+mod key_order;
+mod ladder;
+mod message_work;
+mod metrics;
+mod plan;
+mod report;
+mod request_route;
+mod request_work;
+mod route;
+mod router;
+mod run;
+mod shared;
+mod shutdown;
+mod source;
+mod stop;
+mod worker;
+
+pub use event::Event;
+pub use extract::{FromParts, FromRef, Parts, State, TokenError, Tokens};
+pub use handle::Handle;
+pub use handler::{Extracting, Extracts, IntoHandler, IsStage};
+pub use ladder::Ladder;
+pub use metrics::RouteMetrics;
+pub use plan::{AddRoute, Plan};
+pub use report::{Report, RouteReport};
+pub use request_route::RequestRoute;
+pub use route::{Route, Undecodable};
+pub use router::Router;
+pub use shutdown::SecondSignal;
+#[cfg(feature = "signal")]
+pub use shutdown::shutdown_signal;

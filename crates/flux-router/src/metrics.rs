@@ -1,0 +1,95 @@
+//! What a route has done so far.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// The live counters of a route.
+        #[derive(Debug, Default)]
+        pub(crate) struct Counters {
+            $(pub(crate) $name: AtomicU64,)*
+            duration_ns: AtomicU64,
+            longest_ns: AtomicU64,
+        }
+
+        /// What a route has done so far. Every figure counts messages, but for the durations.
+        #[derive(Debug, Clone, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct RouteMetrics {
+            $($(#[$doc])* pub $name: u64,)*
+            /// The time that handlers took, all together.
+            pub duration: Duration,
+            /// The time that the slowest took.
+            pub longest: Duration,
+        }
+
+        impl Counters {
+            pub(crate) fn snapshot(&self) -> RouteMetrics {
+                RouteMetrics {
+                    $($name: self.$name.load(Relaxed),)*
+                    duration: Duration::from_nanos(self.duration_ns.load(Relaxed)),
+                    longest: Duration::from_nanos(self.longest_ns.load(Relaxed)),
+                }
+            }
+        }
+
+        impl std::ops::AddAssign<&Self> for RouteMetrics {
+            fn add_assign(&mut self, other: &Self) {
+                $(self.$name += other.$name;)*
+                self.duration += other.duration;
+                self.longest = self.longest.max(other.longest);
+            }
+        }
+    };
+}
+
+counters! {
+    /// Taken, and not yet settled or answered.
+    in_flight,
+    /// Handled with success.
+    handled,
+    /// Handler calls that ended in a failure worth a retry.
+    failed_retry,
+    /// Handler calls that ended in a failure for good.
+    failed_permanent,
+    /// Messages that a handler asked to drop.
+    failed_drop,
+    /// Handler calls that panicked.
+    failed_panic,
+    /// Handler calls that took longer than the route allows.
+    failed_timeout,
+    /// Messages whose payload did not decode.
+    undecodable,
+    /// Attempts after the first: redeliveries asked for, and calls repeated in place.
+    retried,
+    /// Messages stored as dead letters.
+    dead_lettered,
+    /// Messages that were given up and could not be stored as dead letters, on a transport that does not redeliver or a
+    /// route without dead letters.
+    lost,
+    /// Deliveries whose settlement or answer did not reach the transport.
+    unsettled,
+}
+
+impl Counters {
+    pub(crate) fn took(&self, duration: Duration) {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        self.duration_ns.fetch_add(nanos, Relaxed);
+        if nanos > self.longest_ns.load(Relaxed) {
+            self.longest_ns.fetch_max(nanos, Relaxed);
+        }
+    }
+}
+
+pub(crate) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Relaxed);
+}
+
+impl RouteMetrics {
+    /// Handler calls that failed, of every class.
+    #[must_use]
+    pub fn failed(&self) -> u64 {
+        self.failed_retry + self.failed_permanent + self.failed_drop + self.failed_panic + self.failed_timeout
+    }
+}

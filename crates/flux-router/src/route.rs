@@ -1,0 +1,355 @@
+//! A route for messages: a filter, a transport, a handler and their options.
+
+use std::any::{TypeId, type_name};
+use std::fmt;
+use std::hash::Hash;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flux_core::{
+    ArcPublisher, BoxFuture, DynPublisher, Error, ErrorKind, Handler, Message, Publisher, QueueSubscriber, Result,
+    Subject, SubjectFilter, Subscriber, Telemetry,
+};
+use tower_layer::{Identity, Layer, Stack};
+
+use crate::dead_letter::DeadLetters;
+use crate::handler::IntoHandler;
+use crate::key_order::{KeyOf, KeyOrder};
+use crate::message_work::MessageWork;
+use crate::plan::{AddRoute, Plan, Start, Work};
+use crate::shared::Shared;
+use crate::source::{Feed, Source};
+use crate::{Ladder, worker};
+
+/// Handlers that run longer are taken for hung.
+pub(crate) const MAX_RUN: Duration = Duration::from_secs(5 * 60);
+
+/// What a route does with a message whose payload does not decode.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Undecodable {
+    /// Stores it as a dead letter, bytes intact.
+    #[default]
+    DeadLetter,
+    /// Drops it; it is counted and reported as an event.
+    Drop,
+    /// Stops the router with an error; the message stays unsettled.
+    Stop,
+}
+
+type Subscribe<T, B> =
+    fn(B, SubjectFilter, Option<String>) -> BoxFuture<'static, Result<<B as Subscriber<T>>::Deliveries>>;
+
+/// A route for messages. [`Router::add`](crate::Router::add) takes it; [`Router::route`](crate::Router::route) is the short form.
+///
+/// Defaults: one message at a time, [`Ladder::default`], dead letters to `dlq.<subject>` over the same transport, five minutes
+/// for one handler call.
+///
+/// ```
+/// # use flux_core::{Failure, Message};
+/// # use flux_mem::Mem;
+/// # use flux_router::{Ladder, Route, Router};
+/// # #[derive(Clone)] struct Order { id: u64 }
+/// # async fn audit(_: Message<Order>) -> Result<(), Failure> { Ok(()) }
+/// # let bus = Mem::new();
+/// let route = Route::new("orders.*.audit", &bus, audit)
+///     .named("audit")
+///     .concurrency(16)
+///     .ordered_by(|message: &Message<Order>| message.payload.id)
+///     .ladder(Ladder::new().with_attempts(3))
+///     .dead_letters("audit.failed");
+/// let router = Router::new().add(route);
+/// # router.check().unwrap();
+/// ```
+#[must_use = "a route does nothing until it is added to a router"]
+pub struct Route<T, B: Subscriber<T>, H, M, L = Identity> {
+    name: Option<String>,
+    filter: String,
+    bus: B,
+    handler: H,
+    layer: L,
+    subscribe: Subscribe<T, B>,
+    group: Option<String>,
+    concurrency: usize,
+    key: Option<KeyOf<T>>,
+    ladder: Ladder,
+    max_run: Option<Duration>,
+    undecodable: Undecodable,
+    dead_letters: Option<ArcPublisher<T>>,
+    dead_letter_subject: Option<String>,
+    marker: PhantomData<fn() -> M>,
+}
+
+impl<T, B, H, M> Route<T, B, H, M>
+where
+    T: Clone + Send + 'static,
+    B: Subscriber<T> + Clone + 'static,
+{
+    /// Handles what `bus` delivers for `filter` with `handler`.
+    pub fn new(filter: &str, bus: &B, handler: H) -> Self
+    where
+        B: Publisher<T>,
+    {
+        Self::receiving(filter, bus, handler).dead_letters_through(bus.clone())
+    }
+
+    /// As [`new`](Self::new), on a transport that only delivers: there are no dead letters unless
+    /// [`dead_letters_through`](Self::dead_letters_through) says where to.
+    pub fn receiving(filter: &str, bus: &B, handler: H) -> Self {
+        Self {
+            name: None,
+            filter: filter.to_owned(),
+            bus: bus.clone(),
+            handler,
+            layer: Identity::new(),
+            subscribe: |bus, filter, _| Box::pin(async move { bus.subscribe(filter.as_str()).await }),
+            group: None,
+            concurrency: 1,
+            key: None,
+            ladder: Ladder::default(),
+            max_run: Some(MAX_RUN),
+            undecodable: Undecodable::default(),
+            dead_letters: None,
+            dead_letter_subject: None,
+            marker: PhantomData,
+        }
+    }
+}
+
+impl<T, B, H, M, L> Route<T, B, H, M, L>
+where
+    T: Clone + Send + 'static,
+    B: Subscriber<T> + Clone + 'static,
+{
+    /// Names the route in errors, events, metrics and reports. Default: its filter.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// How many messages are handled at the same time. Default 1, which keeps the transport's order; at least 1.
+    pub fn concurrency(mut self, handlers: usize) -> Self {
+        self.concurrency = handlers;
+        self
+    }
+
+    /// Handles messages with equal keys one after the other, in the order they came, whatever the concurrency. A message
+    /// that is to be delivered again later does not hold up those behind it.
+    pub fn ordered_by<K: Hash>(mut self, key: impl Fn(&Message<T>) -> K + Send + Sync + 'static) -> Self {
+        self.key = Some(KeyOf::new(key));
+        self
+    }
+
+    /// How often and after which delays a failed message is tried again.
+    pub fn ladder(mut self, ladder: Ladder) -> Self {
+        self.ladder = ladder;
+        self
+    }
+
+    /// How long one handler call may take; then it is dropped and counts as a failure worth a retry. Until then the transport
+    /// is told every third of its ack wait that the message is being worked on. Default 5 minutes; zero is refused.
+    pub fn max_run_time(mut self, limit: Duration) -> Self {
+        self.max_run = Some(limit);
+        self
+    }
+
+    /// Lets a handler call take as long as it likes.
+    pub fn without_run_limit(mut self) -> Self {
+        self.max_run = None;
+        self
+    }
+
+    /// What becomes of messages that do not decode. Default: dead letters.
+    pub fn undecodable(mut self, policy: Undecodable) -> Self {
+        self.undecodable = policy;
+        self
+    }
+
+    /// Publishes dead letters to this subject. Default: `dlq.` and the message's own.
+    pub fn dead_letters(mut self, subject: impl Into<String>) -> Self {
+        self.dead_letter_subject = Some(subject.into());
+        self
+    }
+
+    /// Publishes dead letters over another transport than the route's own.
+    pub fn dead_letters_through(mut self, publisher: impl Publisher<T> + 'static) -> Self {
+        let publisher: Arc<dyn DynPublisher<T>> = Arc::new(publisher);
+        self.dead_letters = Some(publisher);
+        self
+    }
+
+    /// Drops what was given up; it is counted as lost and reported as an event.
+    pub fn without_dead_letters(mut self) -> Self {
+        self.dead_letters = None;
+        self
+    }
+
+    /// Shares the messages with every other member of `group`: each goes to one of them.
+    pub fn queue_group(mut self, group: impl Into<String>) -> Self
+    where
+        B: QueueSubscriber<T>,
+    {
+        self.group = Some(group.into());
+        self.subscribe = |bus, filter, group| {
+            Box::pin(async move { bus.subscribe_group(filter.as_str(), &group.unwrap_or_default()).await })
+        };
+        self
+    }
+
+    /// Wraps the handler. Layers added later are further out.
+    pub fn layer<N>(self, layer: N) -> Route<T, B, H, M, Stack<L, N>> {
+        Route {
+            name: self.name,
+            filter: self.filter,
+            bus: self.bus,
+            handler: self.handler,
+            layer: Stack::new(self.layer, layer),
+            subscribe: self.subscribe,
+            group: self.group,
+            concurrency: self.concurrency,
+            key: self.key,
+            ladder: self.ladder,
+            max_run: self.max_run,
+            undecodable: self.undecodable,
+            dead_letters: self.dead_letters,
+            dead_letter_subject: self.dead_letter_subject,
+            marker: self.marker,
+        }
+    }
+
+    fn check(&self) -> Result<(SubjectFilter, Option<Subject>)> {
+        let invalid = |message: &str| Err(Error::new(ErrorKind::InvalidInput, message.to_owned()));
+        let filter = SubjectFilter::new(&self.filter)?;
+        if self.concurrency == 0 {
+            return invalid("the concurrency is 0; it is at least 1");
+        }
+        if self.ladder.attempts == 0 || self.ladder.in_place == 0 {
+            return invalid("the ladder has no attempts; the first delivery counts, so there is at least 1");
+        }
+        if self.max_run == Some(Duration::ZERO) {
+            return invalid("the run time is limited to nothing; use `without_run_limit` for no limit");
+        }
+        if self.group.as_deref() == Some("") {
+            return invalid("the queue group has no name");
+        }
+        if self.dead_letters.is_none() && self.dead_letter_subject.is_some() {
+            return invalid("there is a subject for dead letters, but no publisher; add `dead_letters_through`");
+        }
+        let subject = self.dead_letter_subject.as_deref().map(Subject::new).transpose()?;
+        if subject.as_ref().is_some_and(|subject| filter.matches(subject)) {
+            return invalid("the dead letters' subject is one the route takes itself");
+        }
+        Ok((filter, subject))
+    }
+}
+
+impl<T, B, H, M, L, S, O> AddRoute<S, O> for Route<T, B, H, M, L>
+where
+    T: Clone + Send + 'static,
+    M: 'static,
+    B: Subscriber<T, Deliveries: 'static> + Clone + 'static,
+    H: IntoHandler<T, S, M>,
+    L: Layer<H::Stage>,
+    O: Layer<L::Service>,
+    O::Service: Handler<T> + 'static,
+{
+    fn plan(self, state: S, outer: &O) -> Plan {
+        let name = self.name.clone().unwrap_or_else(|| self.filter.clone());
+        let exclusive = self.group.clone().map(|group| (self.filter.clone(), group, TypeId::of::<B>()));
+        let made = self.check().and_then(|(filter, subject)| {
+            let stage = self.handler.into_stage(&filter, state)?;
+            let stage = outer.layer(self.layer.layer(stage));
+            let dead_letters = self.dead_letters.map(|publisher| DeadLetters { publisher, subject });
+            let start = Starting {
+                bus: self.bus,
+                stage,
+                subscribe: self.subscribe,
+                group: self.group,
+                concurrency: self.concurrency,
+                key: self.key,
+                ladder: self.ladder,
+                max_run: self.max_run,
+                undecodable: self.undecodable,
+                dead_letters,
+                wants_metadata: H::METADATA,
+            };
+            let start: Box<dyn Start> = Box::new(start);
+            Ok((filter, start))
+        });
+        Plan { name, answers: false, exclusive, made }
+    }
+}
+
+/// A route that was checked and waits for the router to run.
+struct Starting<T, B: Subscriber<T>, H> {
+    bus: B,
+    stage: H,
+    subscribe: Subscribe<T, B>,
+    group: Option<String>,
+    concurrency: usize,
+    key: Option<KeyOf<T>>,
+    ladder: Ladder,
+    max_run: Option<Duration>,
+    undecodable: Undecodable,
+    dead_letters: Option<DeadLetters<T>>,
+    wants_metadata: bool,
+}
+
+impl<T, B, H> Start for Starting<T, B, H>
+where
+    T: Clone + Send + 'static,
+    B: Subscriber<T, Deliveries: 'static> + Clone + 'static,
+    H: Handler<T> + 'static,
+{
+    fn start(self: Box<Self>, shared: Arc<Shared>) -> BoxFuture<'static, Result<Work>> {
+        Box::pin(async move {
+            let (bus, group, subscribe) = (self.bus, self.group, self.subscribe);
+            let filter = shared.filter.clone();
+            let subscribe = Box::new(move || subscribe(bus.clone(), filter.clone(), group.clone()));
+            let source = Source::open(Arc::clone(&shared), subscribe, B::backlog).await?;
+            let flush = self.dead_letters.as_ref().map(|letters| Arc::clone(&letters.publisher));
+            let work = Arc::new(MessageWork {
+                telemetry: Telemetry::for_route(shared.filter.clone()),
+                shared,
+                stage: self.stage,
+                ladder: self.ladder,
+                max_run: self.max_run,
+                undecodable: self.undecodable,
+                dead_letters: self.dead_letters,
+                wants_metadata: self.wants_metadata,
+            });
+            let order = Arc::new(KeyOrder::default());
+            let feeds = Feed::split(source, self.concurrency);
+            let workers = feeds.into_iter().map(|feed| -> BoxFuture<'static, Result<()>> {
+                match &self.key {
+                    Some(key) => {
+                        Box::pin(worker::ordered(Arc::clone(&work), feed, key.clone(), Arc::clone(&order)))
+                    }
+                    None => Box::pin(worker::messages(Arc::clone(&work), feed)),
+                }
+            });
+            let workers = workers.collect();
+            let flush = Box::pin(async move {
+                match flush {
+                    Some(publisher) => publisher.flush_dyn().await,
+                    None => Ok(()),
+                }
+            });
+            Ok(Work { workers, flush })
+        })
+    }
+}
+
+impl<T, B: Subscriber<T>, H, M, L> fmt::Debug for Route<T, B, H, M, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Route")
+            .field("name", &self.name)
+            .field("filter", &self.filter)
+            .field("payload", &type_name::<T>())
+            .field("group", &self.group)
+            .field("concurrency", &self.concurrency)
+            .field("ladder", &self.ladder)
+            .finish_non_exhaustive()
+    }
+}

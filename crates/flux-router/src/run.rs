@@ -1,0 +1,116 @@
+//! Runs checked routes: start all, watch all, drain all.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flux_core::{Error, ErrorKind, Result};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::event::Listener;
+use crate::handle::{Handle, Phase};
+use crate::plan::{Start, Work};
+use crate::shared::{About, Shared};
+use crate::stop::{First, race};
+use crate::{Report, RouteReport, SecondSignal};
+
+/// A router whose routes were checked.
+pub(crate) struct Ready {
+    pub(crate) routes: Vec<(About, Box<dyn Start>)>,
+    pub(crate) listener: Option<Listener>,
+    pub(crate) drain: Duration,
+    pub(crate) handle: Handle,
+}
+
+/// Marks the router as stopped however its run ends, so that nobody waits for one that was dropped.
+struct Ends(Handle);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.enter(Phase::Stopped);
+    }
+}
+
+pub(crate) async fn run<F>(ready: Ready, shutdown: F) -> Result<Report>
+where
+    F: Future<Output: Into<SecondSignal>>,
+{
+    let Ready { routes, listener, drain, handle } = ready;
+    let stop = handle.stop_flag();
+    let _ends = Ends(handle.clone());
+    let mut shared = Vec::new();
+    let mut works = Vec::new();
+    for (about, route) in routes {
+        let part = Arc::new(Shared::new(about, Arc::clone(&stop), listener.clone()));
+        match route.start(Arc::clone(&part)).await {
+            Ok(work) => works.push(work),
+            Err(error) => {
+                let error = in_route(&part.name, error);
+                handle.enter(Phase::Failed(error.to_string()));
+                return Err(error);
+            }
+        }
+        shared.push(part);
+    }
+    handle.watch(shared.clone());
+    let mut tasks = JoinSet::new();
+    let mut flushes = Vec::new();
+    for (Work { workers, flush }, part) in works.into_iter().zip(&shared) {
+        for worker in workers {
+            let name = part.name.clone();
+            tasks.spawn(async move { worker.await.map_err(|error| in_route(&name, error)) });
+        }
+        flushes.push(flush);
+    }
+    handle.enter(Phase::Live);
+
+    let asked = async {
+        match race(pin!(shutdown), stop.asked()).await {
+            First::Left(output) => output.into(),
+            First::Right(()) => SecondSignal::from(()),
+        }
+    };
+    let (second, mut result) = match race(pin!(finish(&mut tasks)), asked).await {
+        First::Left(result) => (SecondSignal::from(()), result),
+        First::Right(second) => (second, Ok(())),
+    };
+    stop.ask();
+    let cut = async { race(pin!(sleep(drain)), second.wait()).await };
+    if let First::Left(drained) = race(pin!(finish_all(&mut tasks)), cut).await {
+        result = result.and(drained);
+    }
+    tasks.shutdown().await;
+    for flush in flushes {
+        result = result.and(flush.await);
+    }
+    let routes: Vec<_> = shared
+        .iter()
+        .map(|part| RouteReport { name: part.name.clone(), metrics: part.counters.snapshot() })
+        .collect();
+    let withheld = routes.iter().map(|route| route.metrics.in_flight).sum();
+    result.map(|()| Report { routes, withheld })
+}
+
+/// Waits until every worker has ended by itself, or one has failed.
+async fn finish(tasks: &mut JoinSet<Result<()>>) -> Result<()> {
+    while let Some(ended) = tasks.join_next().await {
+        ended.unwrap_or_else(|panic| Err(Error::new(ErrorKind::Other, "a worker ended").with_source(panic)))?;
+    }
+    Ok(())
+}
+
+/// Waits until every worker has ended; the first failure is the result.
+async fn finish_all(tasks: &mut JoinSet<Result<()>>) -> Result<()> {
+    let mut result = Ok(());
+    while !tasks.is_empty() {
+        result = result.and(finish(tasks).await);
+    }
+    result
+}
+
+fn in_route(name: &str, error: Error) -> Error {
+    let retryable = error.is_retryable();
+    Error::new(error.kind(), format!("route `{name}`: {error}")).with_retryable(retryable).with_source(error)
+}

@@ -1,0 +1,126 @@
+//! Where the workers of a route take their deliveries from: one subscription, rebuilt when it breaks.
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use flux_core::{Backlog, BoxFuture, ErrorKind, Result, next};
+use futures_core::Stream;
+use tokio::sync::Mutex;
+use tokio::time::sleep;
+
+use crate::Ladder;
+use crate::event::Event;
+use crate::shared::Shared;
+use crate::stop::{First, race};
+
+/// Makes the subscription anew.
+pub(crate) type Subscribe<D> = Box<dyn Fn() -> BoxFuture<'static, Result<D>> + Send + Sync>;
+
+/// One subscription and the way to renew it.
+pub(crate) struct Source<D> {
+    deliveries: Pin<Box<D>>,
+    subscribe: Subscribe<D>,
+    backlog: fn(&D) -> Option<Arc<dyn Backlog>>,
+    shared: Arc<Shared>,
+}
+
+impl<D: Stream + Send> Source<D> {
+    /// Subscribes for the first time.
+    pub(crate) async fn open(
+        shared: Arc<Shared>,
+        subscribe: Subscribe<D>,
+        backlog: fn(&D) -> Option<Arc<dyn Backlog>>,
+    ) -> Result<Self> {
+        let deliveries = Box::pin(subscribe().await?);
+        shared.subscribed(backlog(&deliveries));
+        shared.emit(&Event::Live);
+        Ok(Self { deliveries, subscribe, backlog, shared })
+    }
+
+    /// The next item; `Ok(None)` when the route is asked to stop or its transport was closed.
+    async fn next(&mut self) -> Result<Option<D::Item>> {
+        loop {
+            let shared = Arc::clone(&self.shared);
+            if shared.stop.is_asked() {
+                return Ok(None);
+            }
+            if shared.is_paused() {
+                let _ = race(pin!(shared.resumed()), shared.stop.asked()).await;
+                continue;
+            }
+            let first = { race(pin!(next(self.deliveries.as_mut())), shared.stop.asked()).await };
+            match first {
+                First::Right(()) => return Ok(None),
+                First::Left(Some(item)) => return Ok(Some(item)),
+                First::Left(None) if self.rebuild().await? => {}
+                First::Left(None) => return Ok(None),
+            }
+        }
+    }
+
+    /// Subscribes again, for as long as it takes; `false` when there is nothing to go back to.
+    async fn rebuild(&mut self) -> Result<bool> {
+        let shared = Arc::clone(&self.shared);
+        let ladder = Ladder::new();
+        let mut attempt = 0;
+        loop {
+            let lost = match race(pin!((self.subscribe)()), shared.stop.asked()).await {
+                First::Right(()) => return Ok(false),
+                First::Left(Ok(deliveries)) => {
+                    if attempt == 0 {
+                        shared.emit(&Event::Lost { error: None });
+                    }
+                    shared.subscribed((self.backlog)(&deliveries));
+                    self.deliveries = Box::pin(deliveries);
+                    shared.emit(&Event::Live);
+                    // A transport that ends each new subscription at once must not be asked in a hot loop.
+                    sleep(Duration::from_millis(10)).await;
+                    return Ok(true);
+                }
+                First::Left(Err(error)) if error.kind() == ErrorKind::Closed => return Ok(false),
+                First::Left(Err(error)) if !error.is_retryable() => return Err(error),
+                First::Left(Err(error)) => error,
+            };
+            attempt += 1;
+            shared.emit(&Event::Lost { error: Some(&lost) });
+            if let First::Right(()) = race(pin!(sleep(ladder.delay(attempt))), shared.stop.asked()).await {
+                return Ok(false);
+            }
+        }
+    }
+}
+
+/// A worker's access to the source: its own, or shared with the other workers.
+pub(crate) enum Feed<D> {
+    Own(Source<D>),
+    Shared(Arc<Mutex<Source<D>>>),
+}
+
+impl<D: Stream + Send> Feed<D> {
+    /// One feed a worker.
+    pub(crate) fn split(source: Source<D>, workers: usize) -> Vec<Self> {
+        if workers == 1 {
+            return vec![Self::Own(source)];
+        }
+        let source = Arc::new(Mutex::new(source));
+        (0..workers).map(|_| Self::Shared(Arc::clone(&source))).collect()
+    }
+
+    /// The next item, and what `arrive` makes of it before another worker can take the one after it.
+    pub(crate) async fn next<R>(&mut self, arrive: impl FnOnce(&D::Item) -> R) -> Result<Option<(D::Item, R)>> {
+        let take = |item: Option<D::Item>| {
+            item.map(|item| {
+                let arrived = arrive(&item);
+                (item, arrived)
+            })
+        };
+        match self {
+            Self::Own(source) => Ok(take(source.next().await?)),
+            Self::Shared(source) => {
+                let mut source = source.lock().await;
+                Ok(take(source.next().await?))
+            }
+        }
+    }
+}
