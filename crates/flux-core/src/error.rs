@@ -255,8 +255,11 @@ impl From<std::convert::Infallible> for Error {
 }
 
 impl From<RemoteError> for Error {
+    /// Retryable when the code is one of the server's own faults, 500 to 599, as in HTTP.
     fn from(remote: RemoteError) -> Self {
-        Self::new(ErrorKind::Remote, "").with_source(remote)
+        let code = remote.code().as_bytes();
+        let retryable = code.len() == 3 && code.first() == Some(&b'5');
+        Self::new(ErrorKind::Remote, "").with_retryable(retryable).with_source(remote)
     }
 }
 

@@ -60,7 +60,8 @@ pub trait Publisher<T>: Send + Sync {
             match payload {
                 Forwarded::Value(value) => self.send(rest.map(|()| value)).await.map(drop),
                 Forwarded::Encoded(_) => {
-                    let error = Error::new(ErrorKind::Unsupported, "this publisher carries values, not encoded payloads");
+                    let error =
+                        Error::new(ErrorKind::Unsupported, "this publisher carries values, not encoded payloads");
                     Err(error.with_operation("forward").with_subject(rest.subject))
                 }
             }

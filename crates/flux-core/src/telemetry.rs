@@ -131,8 +131,7 @@ impl Telemetry {
         if let Some(template) = &self.0.template {
             attributes.push(KeyValue::new(semconv::DESTINATION_TEMPLATE, template.to_string()));
         }
-        let ids =
-            [(semconv::MESSAGE_ID, header::MESSAGE_ID), (semconv::CONVERSATION_ID, header::CORRELATION_ID)];
+        let ids = [(semconv::MESSAGE_ID, header::MESSAGE_ID), (semconv::CONVERSATION_ID, header::CORRELATION_ID)];
         for (key, name) in ids {
             if let Some(id) = headers.get(&name) {
                 attributes.push(KeyValue::new(key, id.to_owned()));

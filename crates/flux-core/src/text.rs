@@ -49,11 +49,7 @@ impl Text {
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        if text.len() <= INLINE {
-            Self::new(&text)
-        } else {
-            Self::Shared(text.into())
-        }
+        if text.len() <= INLINE { Self::new(&text) } else { Self::Shared(text.into()) }
     }
 }
 

@@ -133,6 +133,11 @@ impl Handle {
         self.0.stop.ask();
     }
 
+    /// Waits until the router was asked to stop, by its shutdown signal, by [`stop`](Self::stop) or by a route that failed.
+    pub async fn stopping(&self) {
+        self.0.stop.asked().await;
+    }
+
     fn routes(&self) -> &[Arc<Shared>] {
         self.0.routes.get().map(Vec::as_slice).unwrap_or_default()
     }

@@ -33,12 +33,7 @@ pub struct Ladder {
 
 impl Default for Ladder {
     fn default() -> Self {
-        Self {
-            attempts: 10,
-            in_place: 1,
-            first_delay: Duration::from_millis(100),
-            max_delay: Duration::from_secs(30),
-        }
+        Self { attempts: 10, in_place: 1, first_delay: Duration::from_millis(100), max_delay: Duration::from_secs(30) }
     }
 }
 

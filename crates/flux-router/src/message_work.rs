@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use flux_core::telemetry::Relation;
 use flux_core::{
-    Delivery, Error, ErrorKind, Failure, FailureClass, Forwarded, Handler, Headers, IntoOutcome as _, Message, Metadata, Outcome,
-    Settle, Subject, Telemetry, header,
+    Delivery, Error, ErrorKind, Failure, FailureClass, Forwarded, Handler, Headers, IntoOutcome as _, Message,
+    Metadata, Outcome, Settle, Subject, Telemetry, header,
 };
 use tokio::time::sleep;
 

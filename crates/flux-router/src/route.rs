@@ -323,9 +323,7 @@ where
             let feeds = Feed::split(source, self.concurrency);
             let workers = feeds.into_iter().map(|feed| -> BoxFuture<'static, Result<()>> {
                 match &self.key {
-                    Some(key) => {
-                        Box::pin(worker::ordered(Arc::clone(&work), feed, key.clone(), Arc::clone(&order)))
-                    }
+                    Some(key) => Box::pin(worker::ordered(Arc::clone(&work), feed, key.clone(), Arc::clone(&order))),
                     None => Box::pin(worker::messages(Arc::clone(&work), feed)),
                 }
             });

@@ -85,10 +85,8 @@ where
     for flush in flushes {
         result = result.and(flush.await);
     }
-    let routes: Vec<_> = shared
-        .iter()
-        .map(|part| RouteReport { name: part.name.clone(), metrics: part.counters.snapshot() })
-        .collect();
+    let routes: Vec<_> =
+        shared.iter().map(|part| RouteReport { name: part.name.clone(), metrics: part.counters.snapshot() }).collect();
     let withheld = routes.iter().map(|route| route.metrics.in_flight).sum();
     result.map(|()| Report { routes, withheld })
 }

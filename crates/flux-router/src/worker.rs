@@ -58,9 +58,8 @@ where
     D: Stream<Item = Result<Delivery<T, A>>> + Send,
     H: Handler<T>,
 {
-    let arrive = |item: &Result<Delivery<T, A>>| {
-        item.as_ref().ok().map(|delivery| order.join(key.hash(&delivery.message)))
-    };
+    let arrive =
+        |item: &Result<Delivery<T, A>>| item.as_ref().ok().map(|delivery| order.join(key.hash(&delivery.message)));
     while let Some((item, turn)) = feed.next(arrive).await? {
         let in_flight = InFlight::enter(&work.shared.counters.in_flight);
         match item {

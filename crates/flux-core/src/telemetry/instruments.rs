@@ -19,9 +19,8 @@ pub(super) struct Instruments {
 
 impl Instruments {
     pub(super) fn new(meter: &Meter, system: &'static str, template: Option<&SubjectFilter>) -> Self {
-        let counter = |name, description| {
-            meter.u64_counter(name).with_unit("{message}").with_description(description).build()
-        };
+        let counter =
+            |name, description| meter.u64_counter(name).with_unit("{message}").with_description(description).build();
         let histogram = |name, description| {
             let buckets = semconv::DURATION_BUCKETS.to_vec();
             meter.f64_histogram(name).with_unit("s").with_description(description).with_boundaries(buckets).build()

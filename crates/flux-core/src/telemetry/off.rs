@@ -55,7 +55,9 @@ impl Sending<'_> {
 /// A message that is being handled.
 #[derive(Debug)]
 #[must_use = "call `finish` with the result"]
-pub struct Processing<'t>(#[expect(dead_code, reason = "keeps the lifetime of the build with telemetry")] &'t Telemetry);
+pub struct Processing<'t>(
+    #[expect(dead_code, reason = "keeps the lifetime of the build with telemetry")] &'t Telemetry,
+);
 
 impl Processing<'_> {
     /// Does nothing.

@@ -113,4 +113,3 @@ fn decode<T, A: Settle, C: Codec<T>>(codec: &C, delivery: Delivery<Bytes, A>) ->
 pub(super) fn content_type(headers: &Headers) -> Option<&str> {
     headers.get(&header::CONTENT_TYPE)
 }
-

@@ -1,0 +1,60 @@
+//! Requests: every one gets an answer, and an error is never a success.
+
+use std::time::Duration;
+
+use flux_core::{Error, ErrorKind, Failure, Message, OrFail as _, RemoteError, Requester as _};
+use flux_mem::Mem;
+use flux_router::{Handle, Report, RequestRoute, Router};
+use tokio::task::JoinHandle;
+
+async fn answer(request: Message<u64>) -> Result<u64, Failure> {
+    match request.payload {
+        1 => Err(Failure::retry("not now")),
+        2 => Err(RemoteError::new("404", "no such number")).or_permanent(),
+        3 => panic!("boom"),
+        4 => std::future::pending().await,
+        number => Ok(number * 2),
+    }
+}
+
+async fn start(bus: &Mem) -> (Handle, JoinHandle<Result<Report, Error>>) {
+    let route = RequestRoute::new("double", bus, answer).max_run_time(Duration::from_secs(3)).concurrency(2);
+    let router = Router::new().add(route);
+    let handle = router.handle();
+    let running = tokio::spawn(router.run());
+    handle.ready().await.unwrap();
+    (handle, running)
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_failure_is_answered_at_once_with_its_code() {
+    let bus = Mem::new();
+    let (handle, running) = start(&bus).await;
+    let started = tokio::time::Instant::now();
+    for (number, code, text) in
+        [(1_u64, "500", "not now"), (2, "404", "no such number"), (3, "500", "boom"), (4, "504", "3s")]
+    {
+        let error = bus.request("double", number).await.map(|_: u64| ()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Remote, "{number}");
+        let remote = error.remote().unwrap();
+        assert_eq!(remote.code(), code, "{number}");
+        assert!(remote.message().contains(text), "{remote}");
+    }
+    assert_eq!(started.elapsed().as_secs(), 3, "only the one that hung took time");
+    assert_eq!(bus.request("double", 21_u64).await.map(|doubled: u64| doubled).unwrap(), 42);
+    handle.stop();
+    let total = running.await.unwrap().unwrap().total();
+    assert_eq!((total.handled, total.failed_panic, total.failed_timeout, total.failed()), (1, 1, 1, 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_router_there_is_no_responder() {
+    let bus = Mem::new();
+    let (handle, running) = start(&bus).await;
+    handle.stop();
+    running.await.unwrap().unwrap();
+    let started = tokio::time::Instant::now();
+    let error = bus.request("double", 5_u64).await.map(|_: u64| ()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoResponder);
+    assert_eq!(started.elapsed(), Duration::ZERO, "at once, not after the timeout");
+}

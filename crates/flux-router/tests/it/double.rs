@@ -1,0 +1,190 @@
+//! A transport that delivers what the test says, and writes down how it is settled.
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use flux_core::{
+    Acker, Delivery, Error, ErrorKind, Message, Metadata, Outcome, Publisher, Result, Subject, Subscriber,
+};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::Instant;
+
+/// What happened, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Did {
+    Settled(u64, Outcome),
+    Progress(u64),
+    Published(Message<u64>),
+    Flushed,
+}
+
+type Item = Result<Delivery<u64, Record>>;
+
+/// Deliveries of numbers; the number is also the delivery's id in the log.
+#[derive(Clone, Default)]
+pub struct Script {
+    subscriptions: Arc<Mutex<VecDeque<Result<UnboundedReceiver<Item>>>>>,
+    log: Arc<Mutex<Vec<(Instant, Did)>>>,
+    refuse: Arc<Mutex<u32>>,
+}
+
+impl Script {
+    /// Prepares the next subscription; what is sent to the sender is delivered.
+    pub fn subscription(&self) -> UnboundedSender<Item> {
+        let (sender, receiver) = unbounded_channel();
+        self.subscriptions.lock().unwrap().push_back(Ok(receiver));
+        sender
+    }
+
+    /// Lets the next attempt to subscribe fail.
+    pub fn refuse_subscription(&self, error: Error) {
+        self.subscriptions.lock().unwrap().push_back(Err(error));
+    }
+
+    /// Lets the next `times` publishes fail.
+    pub fn refuse_publishing(&self, times: u32) {
+        *self.refuse.lock().unwrap() = times;
+    }
+
+    /// A delivery of `number`, the `delivered`th of it.
+    pub fn delivery(&self, number: u64, delivered: u64) -> Item {
+        self.delivery_of(Message::new("numbers.new", number).unwrap(), delivered)
+    }
+
+    pub fn delivery_of(&self, message: Message<u64>, delivered: u64) -> Item {
+        let mut metadata = Metadata::default();
+        metadata.delivered = Some(delivered);
+        metadata.ack_wait = Some(Duration::from_secs(30));
+        metadata.stream = Some("numbers".into());
+        metadata.sequence = Some(7);
+        let acker = Record { number: message.payload, script: self.clone() };
+        Ok(Delivery::new(message, metadata, acker))
+    }
+
+    pub fn write(&self, did: Did) {
+        self.log.lock().unwrap().push((Instant::now(), did));
+    }
+
+    pub fn log(&self) -> Vec<Did> {
+        self.log.lock().unwrap().iter().map(|(_, did)| did.clone()).collect()
+    }
+
+    pub fn times(&self) -> Vec<Instant> {
+        self.log.lock().unwrap().iter().map(|(time, _)| *time).collect()
+    }
+
+    /// Waits until `count` things have happened; the runtime is left to do them.
+    pub async fn until(&self, count: usize) -> Vec<Did> {
+        loop {
+            let log = self.log();
+            if log.len() >= count {
+                return log;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    pub fn letters(&self) -> Vec<Message<u64>> {
+        let letter = |did| if let Did::Published(message) = did { Some(message) } else { None };
+        self.log().into_iter().filter_map(letter).collect()
+    }
+}
+
+impl Subscriber<u64> for Script {
+    type Acker = Record;
+    type Deliveries = Deliveries;
+
+    async fn subscribe(&self, _filter: &str) -> Result<Deliveries> {
+        let next = self.subscriptions.lock().unwrap().pop_front();
+        next.unwrap_or_else(|| Err(Error::new(ErrorKind::Closed, "no more subscriptions"))).map(Deliveries)
+    }
+}
+
+impl Publisher<u64> for Script {
+    type Receipt = ();
+
+    async fn send(&self, message: Message<u64>) -> Result<()> {
+        let mut refuse = self.refuse.lock().unwrap();
+        if *refuse > 0 {
+            *refuse -= 1;
+            return Err(Error::new(ErrorKind::Unavailable, "the peer is away"));
+        }
+        drop(refuse);
+        self.write(Did::Published(message));
+        Ok(())
+    }
+
+    async fn flush(&self) -> Result<()> {
+        self.write(Did::Flushed);
+        Ok(())
+    }
+}
+
+pub struct Deliveries(UnboundedReceiver<Item>);
+
+impl futures_core::Stream for Deliveries {
+    type Item = Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+        self.0.poll_recv(cx)
+    }
+}
+
+/// Writes the settlement down.
+pub struct Record {
+    number: u64,
+    script: Script,
+}
+
+impl Record {
+    fn settled(self, outcome: Outcome) -> impl Future<Output = Result<()>> + Send {
+        self.script.write(Did::Settled(self.number, outcome));
+        std::future::ready(Ok(()))
+    }
+}
+
+impl Acker for Record {
+    fn ack(self) -> impl Future<Output = Result<()>> + Send {
+        self.settled(Outcome::Ack)
+    }
+
+    fn nak(self, delay: Option<Duration>) -> impl Future<Output = Result<()>> + Send {
+        self.settled(delay.map_or(Outcome::Nak, Outcome::NakAfter))
+    }
+
+    fn term(self, reason: &str) -> impl Future<Output = Result<()>> + Send {
+        self.settled(Outcome::term(reason.to_owned()))
+    }
+
+    fn progress(&self) -> impl Future<Output = Result<()>> + Send {
+        self.script.write(Did::Progress(self.number));
+        std::future::ready(Ok(()))
+    }
+}
+
+pub fn ack(number: u64) -> Did {
+    Did::Settled(number, Outcome::Ack)
+}
+
+pub fn subject(text: &str) -> Subject {
+    Subject::new(text).unwrap()
+}
+
+/// Lets everything that can run now run.
+pub async fn idle() {
+    for _ in 0..50 {
+        let mut yielded = false;
+        poll_fn(|cx| {
+            if std::mem::replace(&mut yielded, true) {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+}

@@ -1,0 +1,127 @@
+//! Stopping: nothing new is taken, what was taken is finished or withheld, publishers are flushed last.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use flux_core::{Error, ErrorKind, Failure, Message};
+use flux_router::{Router, SecondSignal};
+use tokio::sync::{Notify, oneshot};
+
+use crate::double::{Did, Script, ack, idle};
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_finishes_what_was_taken_and_flushes_last() {
+    let script = Script::default();
+    let sender = script.subscription();
+    for number in 1..=3 {
+        sender.send(script.delivery(number, 1)).unwrap();
+    }
+    let go = Arc::new(Notify::new());
+    let (started, has_started) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let _ = has_started;
+    let (gate, signal) = (Arc::clone(&go), Arc::clone(&started));
+    let router = Router::new().route("numbers.*", &script, move |_: Message<u64>| {
+        let (gate, signal) = (Arc::clone(&gate), Arc::clone(&signal));
+        async move {
+            signal.notify_one();
+            gate.notified().await;
+            Ok::<(), Failure>(())
+        }
+    });
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = tokio::spawn(router.run_until(stopped));
+    started.notified().await;
+    stop.send(()).unwrap();
+    idle().await;
+    assert!(script.log().is_empty(), "the handler is not cut off");
+    go.notify_one();
+    let report = running.await.unwrap().unwrap();
+    assert_eq!(script.log(), [ack(1), Did::Flushed], "two and three were not taken");
+    assert!(report.is_drained());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_outlives_the_drain_is_withheld_not_nakked() {
+    let script = Script::default();
+    let sender = script.subscription();
+    sender.send(script.delivery(1, 1)).unwrap();
+    let router = Router::new()
+        .drain_for(Duration::from_secs(5))
+        .route("numbers.*", &script, |_: Message<u64>| std::future::pending::<Result<(), Failure>>());
+    let handle = router.handle();
+    let running = tokio::spawn(router.run());
+    handle.ready().await.unwrap();
+    idle().await;
+    handle.stop();
+    let report = running.await.unwrap().unwrap();
+    assert_eq!(script.log(), [Did::Flushed]);
+    assert_eq!((report.withheld, report.is_drained()), (1, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_signal_cuts_the_drain_short() {
+    let script = Script::default();
+    let sender = script.subscription();
+    sender.send(script.delivery(1, 1)).unwrap();
+    let router =
+        Router::new().route("numbers.*", &script, |_: Message<u64>| std::future::pending::<Result<(), Failure>>());
+    let handle = router.handle();
+    let signals = async {
+        handle.ready().await.unwrap();
+        idle().await;
+        SecondSignal::when(tokio::time::sleep(Duration::from_secs(2)))
+    };
+    let started = tokio::time::Instant::now();
+    let report = router.run_until(signals).await.unwrap();
+    assert_eq!(started.elapsed().as_secs(), 2, "not the 30 s of a drain");
+    assert_eq!(report.withheld, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_route_that_fails_stops_the_others_and_its_error_is_returned() {
+    let (good, bad) = (Script::default(), Script::default());
+    let kept = good.subscription();
+    let ends = bad.subscription();
+    bad.refuse_subscription(Error::new(ErrorKind::Rejected, "no permission"));
+    let ok = |_: Message<u64>| async { Ok::<(), Failure>(()) };
+    let router = Router::new().route("numbers.good", &good, ok).route("numbers.bad", &bad, ok);
+    let handle = router.handle();
+    let running = tokio::spawn(router.run());
+    handle.ready().await.unwrap();
+    kept.send(good.delivery(1, 1)).unwrap();
+    good.until(1).await;
+    drop(ends);
+    let error = running.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Rejected);
+    assert!(error.to_string().contains("numbers.bad"), "{error}");
+    assert_eq!(good.log(), [ack(1), Did::Flushed]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_that_cannot_be_made_is_an_error_at_once() {
+    let script = Script::default();
+    let router = Router::new().route("numbers.*", &script, |_: Message<u64>| async { Ok::<(), Failure>(()) });
+    let handle = router.handle();
+    let error = router.run().await.unwrap_err();
+    assert!(error.to_string().contains("numbers.*"), "{error}");
+    assert!(handle.ready().await.unwrap_err().to_string().contains("did not start"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_router_settles_nothing() {
+    let script = Script::default();
+    let sender = script.subscription();
+    sender.send(script.delivery(1, 1)).unwrap();
+    let router =
+        Router::new().route("numbers.*", &script, |_: Message<u64>| std::future::pending::<Result<(), Failure>>());
+    let handle = router.handle();
+    let running = tokio::spawn(router.run());
+    handle.ready().await.unwrap();
+    idle().await;
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+    idle().await;
+    assert!(sender.is_closed(), "the subscription is gone with the router");
+    assert!(script.log().is_empty());
+    assert!(handle.ready().await.is_err(), "nobody waits for a router that is gone");
+}

@@ -1,0 +1,47 @@
+//! A subscription that breaks is rebuilt, and said so.
+
+use std::sync::{Arc, Mutex};
+
+use flux_core::{Error, ErrorKind, Failure, Message};
+use flux_router::Router;
+
+use crate::double::{Script, ack};
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_subscription_is_rebuilt_with_backoff_and_reported() {
+    let script = Script::default();
+    let first = script.subscription();
+    for _ in 0..3 {
+        script.refuse_subscription(Error::new(ErrorKind::Unavailable, "the peer is away"));
+    }
+    let second = script.subscription();
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&events);
+    let router = Router::new()
+        .route("numbers.*", &script, |_: Message<u64>| async { Ok::<(), Failure>(()) })
+        .on_event(move |route, event| heard.lock().unwrap().push(format!("{route}: {event}")));
+    let handle = router.handle();
+    let running = tokio::spawn(router.run());
+    handle.ready().await.unwrap();
+    let started = tokio::time::Instant::now();
+    drop(first);
+    second.send(script.delivery(1, 1)).unwrap();
+    assert_eq!(script.until(1).await, [ack(1)]);
+    assert!(started.elapsed().as_millis() >= 700, "100, 200 and 400 ms at least");
+    handle.stop();
+    running.await.unwrap().unwrap();
+    let live = "numbers.*: subscription is live".to_owned();
+    let lost = "numbers.*: subscription lost, rebuilding it: the peer is away".to_owned();
+    assert_eq!(*events.lock().unwrap(), [live.clone(), lost.clone(), lost.clone(), lost, live]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transport_that_was_closed_ends_the_route_in_peace() {
+    let script = Script::default();
+    let only = script.subscription();
+    only.send(script.delivery(1, 1)).unwrap();
+    drop(only);
+    let router = Router::new().route("numbers.*", &script, |_: Message<u64>| async { Ok::<(), Failure>(()) });
+    let report = router.run().await.unwrap();
+    assert_eq!(report.total().handled, 1);
+}

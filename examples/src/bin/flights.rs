@@ -1,2 +1,0 @@
-//! The flights job.
-fn main() {}

@@ -1,0 +1,122 @@
+//! What the handlers share: the buses they publish to, and what they have counted.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use flux::Typed;
+use flux::mem::Mem;
+use flux::prelude::*;
+
+use crate::report::Carrier;
+
+/// A typed bus over the wire `W`.
+pub type Bus<W> = Typed<W, Json>;
+
+/// The handlers' state. Cheap to clone.
+pub struct Desk<W>(Arc<Parts<W>>);
+
+pub struct Parts<W> {
+    /// Carries flights and alerts.
+    pub bus: Bus<W>,
+    /// Carries requests for names.
+    pub requests: Bus<Mem>,
+    pub decoded: Counter,
+    pub dead_letters: Counter,
+    pub duplicates: Counter,
+    pub cancelled: Counter,
+    pub unknown_airlines: Counter,
+    pub by_carrier: Mutex<BTreeMap<String, Carrier>>,
+    /// Flights that were handled, and alerts that were counted.
+    pub done: Mutex<HashSet<String>>,
+}
+
+impl<W> Desk<W> {
+    pub fn new(bus: Bus<W>, requests: Bus<Mem>) -> Self {
+        Self(Arc::new(Parts {
+            bus,
+            requests,
+            decoded: Counter::default(),
+            dead_letters: Counter::default(),
+            duplicates: Counter::default(),
+            cancelled: Counter::default(),
+            unknown_airlines: Counter::default(),
+            by_carrier: Mutex::default(),
+            done: Mutex::default(),
+        }))
+    }
+}
+
+impl<W> Clone for Desk<W> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<W> std::ops::Deref for Desk<W> {
+    type Target = Parts<W>;
+
+    fn deref(&self) -> &Parts<W> {
+        &self.0
+    }
+}
+
+/// A number that handlers raise.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    pub fn add_one(&self) {
+        self.0.fetch_add(1, Relaxed);
+    }
+
+    pub fn value(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// Locks what a handler that panicked may have held: each change to it is whole.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The names of the airlines, and the failures that were asked for.
+#[derive(Debug, Clone)]
+pub struct Airlines(Arc<AirlinesInner>);
+
+#[derive(Debug)]
+struct AirlinesInner {
+    names: HashMap<String, String>,
+    fail_every: Option<u64>,
+    asked: AtomicU64,
+    failed: Mutex<HashSet<String>>,
+}
+
+impl Airlines {
+    /// The airlines that come with the program.
+    pub fn new(fail_every: Option<u64>) -> Self {
+        let lines = include_str!("../../../data/airlines.csv").lines().skip(1);
+        let names = lines.filter_map(|line| line.split_once(',')).map(|(code, name)| (code.into(), name.into()));
+        let inner =
+            AirlinesInner { names: names.collect(), fail_every, asked: AtomicU64::new(0), failed: Mutex::default() };
+        Self(Arc::new(inner))
+    }
+
+    pub fn name(&self, carrier: &str) -> Option<&String> {
+        self.0.names.get(carrier)
+    }
+
+    /// Whether this request is one that is to fail: each Nth, once.
+    pub fn fails(&self, flight: &str) -> bool {
+        let Some(every) = self.0.fail_every else { return false };
+        let mut failed = lock(&self.0.failed);
+        if failed.contains(flight) {
+            return false;
+        }
+        let fails = (self.0.asked.fetch_add(1, Relaxed) + 1).is_multiple_of(every);
+        if fails {
+            failed.insert(flight.to_owned());
+        }
+        fails
+    }
+}

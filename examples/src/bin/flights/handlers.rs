@@ -1,0 +1,126 @@
+//! The handlers. None of them knows what carries its messages.
+
+use flux::ErrorKind;
+use flux::mem::{Delivered, Stored};
+use flux::prelude::*;
+
+use crate::desk::{Airlines, Bus, Desk, lock};
+use crate::flight::{AirlineName, Alert, Flight, NameRequest};
+
+/// A transport of bytes that the job can run on.
+pub trait Wire:
+    Publisher<flux::Bytes, Receipt: Told> + Subscriber<flux::Bytes, Deliveries: 'static> + Clone + 'static
+{
+}
+
+impl<W> Wire for W where
+    W: Publisher<flux::Bytes, Receipt: Told> + Subscriber<flux::Bytes, Deliveries: 'static> + Clone + 'static
+{
+}
+
+/// What a receipt says about an id that was there before.
+pub trait Told {
+    fn is_duplicate(&self) -> bool;
+}
+
+impl Told for Delivered {
+    fn is_duplicate(&self) -> bool {
+        false
+    }
+}
+
+impl Told for Stored {
+    fn is_duplicate(&self) -> bool {
+        self.duplicate
+    }
+}
+
+/// `flights.raw`: gives each line its id and its subject.
+pub async fn on_raw<W: Wire>(
+    raw: Message<Flight>,
+    State(desk): State<Desk<W>>,
+    about: Metadata,
+) -> Result<(), Failure> {
+    let flight = raw.payload;
+    let message = Message::new(flight.subject()?, flight.clone())?.with_id(flight.id())?;
+    let receipt = desk.bus.send(message).await?;
+    // A line that is delivered again publishes the same flight again; that is no second departure.
+    if receipt.is_duplicate() && about.delivered.unwrap_or(1) == 1 {
+        desk.duplicates.add_one();
+    }
+    desk.decoded.add_one();
+    Ok(())
+}
+
+/// `flights.*.*`: cancelled, long delayed, or nothing to tell.
+pub async fn on_flight<W: Wire>(flight: Message<Flight>, State(desk): State<Desk<W>>) -> Result<(), Failure> {
+    let id = flight.id().unwrap_or_default().to_owned();
+    if lock(&desk.done).contains(&id) {
+        desk.duplicates.add_one();
+        return Ok(());
+    }
+    let flight = flight.payload;
+    if flight.dep_time.is_none() {
+        desk.bus.publish(subject!("cancelled").join(&flight.origin)?.as_str(), flight).await?;
+        desk.cancelled.add_one();
+    } else if let Some(dep_delay) = flight.long_delay() {
+        let airline = airline_name(&desk, &flight, &id).await?;
+        let subject = subject!("alerts").join(&flight.origin)?;
+        let alert = Alert { carrier: flight.carrier, airline, flight: flight.flight, dep_delay };
+        desk.bus.send(Message::to(subject, alert).with_id(format!("{id}-alert"))?).await?;
+    }
+    // Only now: a flight that is marked before it was handled would pass for a duplicate when it comes again.
+    lock(&desk.done).insert(id);
+    Ok(())
+}
+
+async fn airline_name<W: Wire>(desk: &Desk<W>, flight: &Flight, id: &str) -> Result<String, Failure> {
+    let request = NameRequest { carrier: flight.carrier.clone(), flight: id.to_owned() };
+    let answer: flux::Result<AirlineName> = desk.requests.request("airlines.name", request).await;
+    match answer {
+        Ok(airline) => Ok(airline.name),
+        Err(error) if error.remote().is_some_and(|remote| remote.code() == "404") => {
+            desk.unknown_airlines.add_one();
+            Ok(flight.carrier.clone())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `airlines.name`: answers with an airline's name.
+pub async fn on_name(request: Message<NameRequest>, State(airlines): State<Airlines>) -> Result<AirlineName, Failure> {
+    let NameRequest { carrier, flight } = request.payload;
+    if airlines.fails(&flight) {
+        return Err(RemoteError::new("503", "the desk is busy, as it was asked to be").into());
+    }
+    match airlines.name(&carrier) {
+        Some(name) => Ok(AirlineName { name: name.clone() }),
+        None => Err(Failure::permanent(RemoteError::new("404", format!("no airline has the code {carrier}")))),
+    }
+}
+
+/// `alerts.>`: counts per carrier.
+pub async fn on_alert<W: Wire>(alert: Message<Alert>, State(desk): State<Desk<W>>) -> Result<(), Failure> {
+    let id = alert.id().unwrap_or_default().to_owned();
+    if lock(&desk.done).insert(id) {
+        lock(&desk.by_carrier).entry(alert.payload.carrier.clone()).or_default().add(alert.payload);
+    }
+    Ok(())
+}
+
+/// `dlq.flights.raw`: counts the lines that were no flights.
+pub async fn on_dead_letter<W: Wire>(_: Message<flux::Bytes>, State(desk): State<Desk<W>>) -> Result<(), Failure> {
+    desk.dead_letters.add_one();
+    Ok(())
+}
+
+/// Publishes one line as it is. A stream that is full for the moment is asked again.
+pub async fn publish_line<W: Wire>(bus: &Bus<W>, line: flux::Bytes) -> flux::Result<()> {
+    loop {
+        match bus.wire().send(Message::to(subject!("flights.raw"), line.clone())).await {
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::Full => tokio::task::yield_now().await,
+            Err(error) => return Err(error),
+        }
+    }
+}

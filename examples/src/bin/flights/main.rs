@@ -1,0 +1,197 @@
+//! Real flights through typed handlers: `cargo run --release -p flux-examples --bin flights`.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to its user")]
+#![expect(missing_docs, reason = "the fields are the data's, and the names say the rest")]
+
+mod desk;
+mod flight;
+mod handlers;
+mod input;
+mod options;
+mod report;
+
+use std::io::{BufRead, IsTerminal as _};
+use std::pin::pin;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use flux::mem::{Mem, Retention, StreamConfig};
+use flux::prelude::*;
+use flux::router::Handle;
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::sync::mpsc;
+
+use crate::desk::{Airlines, Bus, Desk};
+use crate::handlers::{Wire, on_alert, on_dead_letter, on_flight, on_name, on_raw, publish_line};
+use crate::options::{HELP, Options, Transport};
+use crate::report::Report;
+
+/// Lines that may be on their way at the same time.
+const IN_FLIGHT: u64 = 8_192;
+
+fn main() -> ExitCode {
+    let options = match Options::parse(lexopt::Parser::from_env()) {
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            println!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => return refuse(&format!("{error}\n\n{HELP}")),
+    };
+    let input = match input::open(options.input.as_deref()) {
+        Ok(input) => input,
+        Err(error) => return refuse(&error),
+    };
+    match run(&options, input) {
+        Ok(report) => tell(&options, &report),
+        Err(error) => {
+            eprintln!("flights: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn refuse(error: &str) -> ExitCode {
+    eprintln!("flights: {error}");
+    ExitCode::from(2)
+}
+
+fn tell(options: &Options, report: &Report) -> ExitCode {
+    if options.json {
+        match serde_json::to_string(report) {
+            Ok(json) => println!("{json}"),
+            Err(error) => return refuse(&error.to_string()),
+        }
+    } else {
+        print!("{}", report.table());
+    }
+    match report.check() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("flights: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(options: &Options, input: Box<dyn BufRead + Send>) -> Result<Report, String> {
+    let done = match options.transport {
+        Transport::Mem => job(Mem::new(), options, input).await,
+        Transport::Stream => {
+            let subjects = ["flights.>", "cancelled.>", "alerts.>", "dlq.>"];
+            let config = StreamConfig::new("flights", subjects).with_retention(Retention::Interest);
+            let stream = Mem::stream(config).map_err(|error| error.to_string())?;
+            job(stream, options, input).await
+        }
+    };
+    done.map_err(|error| explain(&error))
+}
+
+/// Wires the job up and runs it.
+async fn job<W: Wire>(wire: W, options: &Options, input: Box<dyn BufRead + Send>) -> flux::Result<Report> {
+    let started = Instant::now();
+    let bus: Bus<W> = Typed::new(wire.clone(), Json);
+    let requests = Mem::new().typed(Json);
+    let desk = Desk::new(bus.clone(), requests.clone());
+
+    let router = Router::new()
+        .with_state(Airlines::new(options.fail_every))
+        .respond("airlines.name", &requests, on_name)
+        .with_state(desk.clone())
+        .route("flights.raw", &bus, on_raw)
+        .add(
+            Route::new("flights.*.*", &bus, on_flight)
+                .concurrency(options.concurrency)
+                .ordered_by(|flight| flight.id().map(str::to_owned)),
+        )
+        .route("alerts.>", &bus, on_alert)
+        .route("dlq.flights.raw", &Typed::new(wire, Raw), on_dead_letter);
+
+    let handle = router.handle();
+    let running = tokio::spawn(router.run_until(shutdown_signal()));
+    handle.ready().await?;
+    let lines = feed(&bus, &desk, &handle, input).await?;
+    handle
+        .settled()
+        .await
+        .or_else(|error| if error.kind() == flux::ErrorKind::Closed { Ok(()) } else { Err(error) })?;
+    handle.stop();
+    let ran = running.await.map_err(|error| flux::Error::new(flux::ErrorKind::Other, error.to_string()))??;
+
+    let by_carrier = desk::lock(&desk.by_carrier).clone();
+    Ok(Report {
+        lines,
+        decoded: desk.decoded.value(),
+        dead_letters: desk.dead_letters.value(),
+        duplicates: desk.duplicates.value(),
+        cancelled: desk.cancelled.value(),
+        alerts: by_carrier.values().map(|carrier| carrier.alerts).sum(),
+        unknown_airlines: desk.unknown_airlines.value(),
+        retries: ran.total().retried,
+        by_carrier,
+        elapsed_s: started.elapsed().as_secs_f64(),
+    })
+}
+
+/// Publishes the lines until they end or the router is asked to stop; returns how many.
+async fn feed<W: Wire>(
+    bus: &Bus<W>,
+    desk: &Desk<W>,
+    handle: &Handle,
+    input: Box<dyn BufRead + Send>,
+) -> flux::Result<u64> {
+    let bar = progress();
+    let mut lines = read(input);
+    let mut published = 0;
+    loop {
+        let line = tokio::select! {
+            line = lines.recv() => line,
+            () = handle.stopping() => None,
+        };
+        let Some(line) = line else { break };
+        let line =
+            line.map_err(|error| flux::Error::new(flux::ErrorKind::Other, "cannot read on").with_source(error))?;
+        publish_line(bus, line).await?;
+        published += 1;
+        bar.inc(1);
+        while published - desk.decoded.value() - desk.dead_letters.value() >= IN_FLIGHT {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    bar.finish_and_clear();
+    Ok(published)
+}
+
+/// Reads on a thread of its own, so that a slow input holds up nothing else.
+fn read(mut input: Box<dyn BufRead + Send>) -> mpsc::Receiver<std::io::Result<flux::Bytes>> {
+    let (lines, taken) = mpsc::channel(1024);
+    std::thread::spawn(move || {
+        while let Some(line) = input::next_line(&mut *input).transpose() {
+            if lines.blocking_send(line).is_err() {
+                break;
+            }
+        }
+    });
+    taken
+}
+
+fn progress() -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:40} {pos} lines, {per_sec}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new_spinner().with_style(style)
+}
+
+/// An error and its causes on one line.
+fn explain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
