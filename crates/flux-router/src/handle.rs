@@ -44,6 +44,17 @@ impl Handle {
         self.0.phase.send_replace(phase);
     }
 
+    /// The run is over; why it failed, if it did, stays known.
+    pub(crate) fn leave(&self) {
+        self.0.phase.send_if_modified(|phase| {
+            let failed = matches!(phase, Phase::Failed(_));
+            if !failed {
+                *phase = Phase::Stopped;
+            }
+            !failed
+        });
+    }
+
     pub(crate) fn stop_flag(&self) -> Arc<Stop> {
         Arc::clone(&self.0.stop)
     }

@@ -29,7 +29,7 @@ struct Ends(Handle);
 
 impl Drop for Ends {
     fn drop(&mut self) {
-        self.0.enter(Phase::Stopped);
+        self.0.leave();
     }
 }
 

@@ -1,0 +1,255 @@
+//! The bounded queue of one subscription, queue group or responder.
+
+mod room;
+mod state;
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use flux_core::{Backlog, Outstanding};
+
+pub(crate) use room::WaitForRoom;
+pub(crate) use state::Notice;
+use state::{Phase, State};
+
+use crate::wakes::Wakes;
+
+/// The bit of [`Queue::held`] that says: somebody waits for the queue to shrink, so tell of every item taken.
+const WATCHED: usize = 1 << (usize::BITS - 1);
+
+/// What is queued for one subscription, for the members of one group, or for one responder.
+///
+/// A stream that has the queue for itself takes all that is there at once and hands it out from a buffer of its own.
+/// Invariant: what is queued and what that buffer still holds are together never more than the capacity.
+pub(crate) struct Queue<M> {
+    state: Mutex<State<M>>,
+    /// How many items the only stream has taken and not handed out yet, and [`WATCHED`].
+    held: Line<AtomicUsize>,
+    capacity: usize,
+    /// The name of the group whose members share the queue.
+    group: Option<Box<str>>,
+    /// Where the table keeps this queue among those of the same filter.
+    pub(crate) place: AtomicUsize,
+}
+
+/// A cache line of its own: the stream writes here for every item while publishers work on the rest.
+#[repr(align(128))]
+struct Line<V>(V);
+
+/// What became of an item that was offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pushed {
+    /// It is queued.
+    Accepted,
+    /// The bus is closed.
+    Closed,
+    /// There is no room.
+    Full,
+    /// Whoever it was for has left.
+    Gone,
+}
+
+impl<M> Queue<M> {
+    pub(crate) fn new(capacity: usize, group: Option<&str>) -> Self {
+        Self {
+            state: Mutex::new(State::new()),
+            held: Line(AtomicUsize::new(0)),
+            capacity: capacity.min(WATCHED - 1),
+            group: group.map(Into::into),
+            place: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn group(&self) -> Option<&str> {
+        self.group.as_deref()
+    }
+
+    /// Moves the item out of `item` into the queue, or leaves it where it is.
+    pub(crate) fn push(&self, item: &mut Option<M>, wakes: &mut Wakes) -> Pushed {
+        let mut state = self.lock();
+        match state.phase {
+            Phase::Open => {}
+            Phase::Closing => return Pushed::Closed,
+            Phase::Gone => return Pushed::Gone,
+        }
+        if state.items.len() + state.held_at_most >= self.capacity {
+            state.held_at_most = self.held.0.load(Ordering::Acquire) & !WATCHED;
+            if state.items.len() + state.held_at_most >= self.capacity {
+                return Pushed::Full;
+            }
+        }
+        state.accept(item, wakes);
+        Pushed::Accepted
+    }
+
+    /// Takes the next item, and with it, when the stream has the queue for itself, all others into `buffer`.
+    pub(crate) fn poll_take(
+        &self,
+        buffer: &mut VecDeque<M>,
+        member: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<M, Notice>>> {
+        let mut wakes = Wakes::new();
+        let taken = self.take(buffer, member, cx, &mut wakes);
+        wakes.wake();
+        taken
+    }
+
+    fn take(
+        &self,
+        buffer: &mut VecDeque<M>,
+        member: usize,
+        cx: &mut Context<'_>,
+        wakes: &mut Wakes,
+    ) -> Poll<Option<Result<M, Notice>>> {
+        let mut state = self.lock();
+        if let Some(notice) = state.notices.pop() {
+            return Poll::Ready(Some(Err(notice)));
+        }
+        let item = if self.group.is_some() {
+            state.items.pop_front()
+        } else {
+            std::mem::swap(&mut state.items, buffer);
+            let item = buffer.pop_front();
+            state.held_at_most = buffer.len();
+            self.held.0.store(buffer.len() | state.watched(), Ordering::Release);
+            item
+        };
+        if let Some(item) = item {
+            self.shrunk(&mut state, wakes);
+            return Poll::Ready(Some(Ok(item)));
+        }
+        if state.phase != Phase::Open {
+            return Poll::Ready(None);
+        }
+        state.sleep(member, cx.waker());
+        // A publisher that was woken may be busy with other things by now; none may sleep beside an empty queue.
+        state.wake_publishers(usize::MAX, wakes);
+        self.watch(&state);
+        Poll::Pending
+    }
+
+    /// Tells the queue that an item has left the stream's buffer.
+    pub(crate) fn handed_out(&self) {
+        if self.held.0.fetch_sub(1, Ordering::AcqRel) & WATCHED != 0 {
+            let mut wakes = Wakes::new();
+            self.shrunk(&mut self.lock(), &mut wakes);
+            wakes.wake();
+        }
+    }
+
+    /// Wakes as many publishers as there is room for, and whoever waits for the queue to be empty.
+    fn shrunk(&self, state: &mut State<M>, wakes: &mut Wakes) {
+        let queued = state.items.len() + (self.held.0.load(Ordering::Acquire) & !WATCHED);
+        state.wake_publishers(self.capacity.saturating_sub(queued), wakes);
+        if queued == 0 {
+            state.wake_closers(wakes);
+        }
+        self.watch(state);
+    }
+
+    /// Keeps [`WATCHED`] in step with the state. Called with the lock held whenever somebody begins or ends to wait.
+    /// Returns how many items the stream holds.
+    fn watch(&self, state: &State<M>) -> usize {
+        let before = match state.watched() {
+            0 => self.held.0.fetch_and(!WATCHED, Ordering::AcqRel),
+            _ => self.held.0.fetch_or(WATCHED, Ordering::AcqRel),
+        };
+        before & !WATCHED
+    }
+
+    /// A member more. Called under the table's lock, as [`leave`](Self::leave) is.
+    pub(crate) fn join(&self) -> usize {
+        let mut state = self.lock();
+        state.members += 1;
+        state.joined += 1;
+        state.joined
+    }
+
+    /// A member less. Tells whether none is left.
+    pub(crate) fn leave(&self, member: usize) -> bool {
+        let mut state = self.lock();
+        state.members -= 1;
+        state.sleepers.retain(|(sleeper, _)| *sleeper != member);
+        state.members == 0
+    }
+
+    /// Lets go of everything: nobody is left to take it. The items are returned, to be dropped without a lock held.
+    pub(crate) fn abandon(&self) -> VecDeque<M> {
+        let mut wakes = Wakes::new();
+        let mut state = self.lock();
+        state.phase = Phase::Gone;
+        state.wake_publishers(usize::MAX, &mut wakes);
+        state.wake_closers(&mut wakes);
+        self.held.0.store(0, Ordering::Release);
+        let items = std::mem::take(&mut state.items);
+        drop(state);
+        wakes.wake();
+        items
+    }
+
+    /// Counts an item that was dropped because the queue is full.
+    pub(crate) fn count_dropped(&self) {
+        self.lock().dropped += 1;
+    }
+
+    pub(crate) fn dropped(&self) -> u64 {
+        self.lock().dropped
+    }
+
+    /// Leaves a notice for the stream.
+    pub(crate) fn notify(&self, notice: Notice, wakes: &mut Wakes) {
+        let mut state = self.lock();
+        state.notices.push(notice);
+        state.wake_members(wakes);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<M>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<M: Send> Backlog for Queue<M> {
+    fn outstanding(&self) -> Outstanding {
+        Outstanding::Accepted(self.lock().accepted)
+    }
+}
+
+/// A queue of any type, as the end of the bus sees it.
+pub(crate) trait Close: Send + Sync {
+    /// Takes nothing more in. What is queued can still be taken.
+    fn close(&self, wakes: &mut Wakes);
+
+    /// Waits until nothing is queued, or until nobody is left to take it.
+    fn poll_drained(&self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+impl<M: Send> Close for Queue<M> {
+    fn close(&self, wakes: &mut Wakes) {
+        let mut state = self.lock();
+        if state.phase == Phase::Open {
+            state.phase = Phase::Closing;
+        }
+        state.wake_members(wakes);
+        state.wake_publishers(usize::MAX, wakes);
+        self.watch(&state);
+    }
+
+    fn poll_drained(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.phase == Phase::Gone {
+            return Poll::Ready(());
+        }
+        state.closers.retain(|closer| !closer.will_wake(cx.waker()));
+        state.closers.push(cx.waker().clone());
+        let held = self.watch(&state);
+        if held > 0 || !state.items.is_empty() {
+            return Poll::Pending;
+        }
+        state.closers.pop();
+        self.watch(&state);
+        Poll::Ready(())
+    }
+}

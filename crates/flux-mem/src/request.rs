@@ -1,0 +1,246 @@
+//! Asking and answering: one responder gets each request, and every request gets its answer or an error.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use flux_core::{
+    Delivery, Error, ErrorKind, Message, Metadata, RemoteError, Reply, Requester, Responder, Result, Subject,
+    SubjectFilter,
+};
+use futures_core::Stream;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::config::WhenFull;
+use crate::mem::{Mem, Shared, closed};
+use crate::publisher::is_bytes;
+use crate::queue::{Pushed, Queue, WaitForRoom};
+use crate::receiver::Receiver;
+use crate::registry::{Item, Role};
+use crate::wakes::Wakes;
+
+/// # Delivery
+/// Responders take turns; one whose queue is full is passed over while another has room.
+///
+/// # Cancel safety
+/// A request that was given up is not handed to a responder any more; one that was handed over is being handled.
+///
+/// # Errors
+/// [`ErrorKind::NoResponder`] at once when nobody listens, and when the responder leaves before it took the request.
+/// [`ErrorKind::Remote`] with code `500` when it took the request and dropped it: it may have been handled.
+/// [`ErrorKind::TypeMismatch`] when only responders of other types listen. [`ErrorKind::Full`] when all queues are full and
+/// the bus drops. [`ErrorKind::TimedOut`] by tokio's clock, so the runtime needs its time driver.
+impl<Req: Send + 'static, Resp: Send + 'static> Requester<Req, Resp> for Mem {
+    async fn ask(&self, mut request: Message<Req>) -> Result<Message<Resp>> {
+        let shared = self.shared();
+        let subject = request.subject.clone();
+        // `Bytes` come from `Typed`, which has reported them already.
+        let sending = (!is_bytes::<Req>()).then(|| shared.telemetry.send(&subject, &mut request.headers));
+        let limit = shared.config.request_timeout;
+        let result = match timeout(limit, shared.ask(request)).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::new(ErrorKind::TimedOut, format!("no answer within {limit:?}"))),
+        };
+        let result = result.map_err(|error| {
+            if error.remote().is_some() { error } else { error.with_operation("request").with_subject(subject) }
+        });
+        if let Some(sending) = sending {
+            sending.finish(result.as_ref().map(drop));
+        }
+        result
+    }
+}
+
+/// # Errors
+/// As [`Subscriber`](flux_core::Subscriber), in the stream as well.
+impl<Req: Send + 'static, Resp: Send + 'static> Responder<Req, Resp> for Mem {
+    type Reply = MemReply<Resp>;
+    type Requests = MemRequests<Req, Resp>;
+
+    async fn listen(&self, filter: &str) -> Result<MemRequests<Req, Resp>> {
+        let receiver = self.shared().join(filter, None).map_err(|error| error.with_operation("listen"))?;
+        Ok(MemRequests { receiver })
+    }
+}
+
+/// A request on its way to a responder.
+pub(crate) struct Request<Req, Resp> {
+    message: Message<Req>,
+    reply: MemReply<Resp>,
+}
+
+impl<Req: Send + 'static, Resp: Send + 'static> Item for Request<Req, Resp> {
+    const ROLE: Role = Role::Request;
+
+    fn types() -> String {
+        format!("{} -> {}", std::any::type_name::<Req>(), std::any::type_name::<Resp>())
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.reply.requester.as_ref().is_none_or(oneshot::Sender::is_closed)
+    }
+}
+
+impl Shared {
+    async fn ask<Req: Send + 'static, Resp: Send + 'static>(&self, message: Message<Req>) -> Result<Message<Resp>> {
+        let (requester, answer) = oneshot::channel();
+        let mut request = Request { message, reply: MemReply { requester: Some(requester), taken: false } };
+        loop {
+            let full = match self.hand_over(request)? {
+                Handed::Queued => break,
+                Handed::Full(queue, left) => WaitForRoom::new(queue, left),
+            };
+            let mut room = full;
+            match (&mut room).await {
+                Pushed::Accepted => break,
+                Pushed::Closed => return Err(closed()),
+                // That responder has left; there may be others.
+                Pushed::Full | Pushed::Gone => match room.into_item() {
+                    Some(left) => request = left,
+                    None => break,
+                },
+            }
+        }
+        answer.await.unwrap_or_else(|_| Err(MemReply::<Resp>::no_answer(false)))
+    }
+
+    /// Gives the request to the responder whose turn it is, or to the next one that has room.
+    fn hand_over<Req: Send + 'static, Resp: Send + 'static>(
+        &self,
+        request: Request<Req, Resp>,
+    ) -> Result<Handed<Request<Req, Resp>>> {
+        let mut wakes = Wakes::new();
+        let subject = request.message.subject.clone();
+        let mut request = Some(request);
+        let handed = self.hand_over_locked(&subject, &mut request, &mut wakes);
+        wakes.wake();
+        let full = handed?;
+        match (full, request) {
+            (_, None) => Ok(Handed::Queued),
+            (Some(queue), Some(left)) if self.config.when_full == WhenFull::Wait => Ok(Handed::Full(queue, left)),
+            (Some(queue), Some(_)) => {
+                queue.count_dropped();
+                self.dropped.fetch_add(1, Ordering::Relaxed);
+                Err(Error::new(ErrorKind::Full, "the queues of all responders are full"))
+            }
+            (None, Some(_)) => Err(Error::new(ErrorKind::NoResponder, "")),
+        }
+    }
+
+    /// Leaves in `request` what no queue took. The queue whose turn it was, if there is any.
+    fn hand_over_locked<M: Item>(
+        &self,
+        subject: &Subject,
+        request: &mut Option<M>,
+        wakes: &mut Wakes,
+    ) -> Result<Option<Arc<Queue<M>>>> {
+        let registry = self.read();
+        if registry.closed {
+            return Err(closed());
+        }
+        let mut responders = 0_u64;
+        registry.visit::<M>(subject, |_| responders += 1);
+        if responders == 0 {
+            return registry.check_types::<M>(subject, wakes).map(|()| None);
+        }
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % responders;
+        let mut first = None;
+        for round in 0..2 {
+            let mut place = 0;
+            registry.visit::<M>(subject, |queue| {
+                let due = if round == 0 { place >= turn } else { place < turn };
+                if due && request.is_some() {
+                    first.get_or_insert(queue);
+                    queue.push(request, wakes);
+                }
+                place += 1;
+            });
+        }
+        Ok(first.map(Arc::clone))
+    }
+}
+
+enum Handed<M: Item> {
+    Queued,
+    Full(Arc<Queue<M>>, M),
+}
+
+/// The requests that one responder gets. Dropped, it withdraws the responder; the requests it had not taken fail with
+/// [`ErrorKind::NoResponder`] at once.
+pub struct MemRequests<Req: Send + 'static, Resp: Send + 'static> {
+    receiver: Receiver<Request<Req, Resp>>,
+}
+
+impl<Req: Send + 'static, Resp: Send + 'static> MemRequests<Req, Resp> {
+    /// What it listens to.
+    #[must_use]
+    pub const fn filter(&self) -> &SubjectFilter {
+        self.receiver.filter()
+    }
+}
+
+impl<Req: Send + 'static, Resp: Send + 'static> Stream for MemRequests<Req, Resp> {
+    type Item = Result<Delivery<Req, MemReply<Resp>>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let next = self.receiver.poll_next(cx);
+        next.map(|item| {
+            item.map(|request| {
+                let Request { message, mut reply } = request?;
+                reply.taken = true;
+                Ok(Delivery::new(message, Metadata::default(), reply))
+            })
+        })
+    }
+}
+
+/// Answers one request. Dropped without an answer, it tells the requester so at once.
+pub struct MemReply<Resp> {
+    requester: Option<oneshot::Sender<Result<Message<Resp>>>>,
+    /// Whether the request was handed to the responder's code.
+    taken: bool,
+}
+
+impl<Resp> MemReply<Resp> {
+    /// What a requester gets that nobody answered.
+    fn no_answer(taken: bool) -> Error {
+        if taken {
+            // Not `NoResponder`: that invites to ask again, and this request may have been handled.
+            RemoteError::new(RemoteError::INTERNAL, "the request was dropped without an answer").into()
+        } else {
+            Error::new(ErrorKind::NoResponder, "the responder left before it took the request")
+        }
+    }
+}
+
+impl<Resp: Send + 'static> Reply<Resp> for MemReply<Resp> {
+    async fn reply(mut self, answer: Result<Message<Resp>, RemoteError>) -> Result<()> {
+        let gone = || Error::new(ErrorKind::Closed, "the requester does not wait any more").with_operation("reply");
+        let requester = self.requester.take().ok_or_else(gone)?;
+        requester.send(answer.map_err(Error::from)).map_err(|_| gone())
+    }
+}
+
+impl<Resp> Drop for MemReply<Resp> {
+    fn drop(&mut self) {
+        if let Some(requester) = self.requester.take() {
+            // A requester that is gone needs no answer.
+            let _ = requester.send(Err(Self::no_answer(self.taken)));
+        }
+    }
+}
+
+impl<Resp> fmt::Debug for MemReply<Resp> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MemReply")
+    }
+}
+
+impl<Req: Send + 'static, Resp: Send + 'static> fmt::Debug for MemRequests<Req, Resp> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemRequests").field("filter", self.filter()).finish_non_exhaustive()
+    }
+}

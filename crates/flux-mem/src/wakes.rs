@@ -1,0 +1,32 @@
+//! Tasks to wake once every lock is released: a waker may run foreign code, which may come back to the bus.
+
+use std::task::Waker;
+
+/// Wakers that were taken out under a lock. Up to eight take no allocation.
+#[must_use = "tasks that are not woken sleep for ever"]
+pub(crate) struct Wakes {
+    first: [Option<Waker>; 8],
+    len: usize,
+    rest: Vec<Waker>,
+}
+
+impl Wakes {
+    pub(crate) const fn new() -> Self {
+        Self { first: [const { None }; 8], len: 0, rest: Vec::new() }
+    }
+
+    pub(crate) fn push(&mut self, waker: Waker) {
+        match self.first.get_mut(self.len) {
+            Some(slot) => *slot = Some(waker),
+            None => self.rest.push(waker),
+        }
+        self.len += 1;
+    }
+
+    /// Wakes them all. Call it without a lock held.
+    pub(crate) fn wake(self) {
+        if self.len > 0 {
+            self.first.into_iter().flatten().chain(self.rest).for_each(Waker::wake);
+        }
+    }
+}
