@@ -1,0 +1,73 @@
+//! The codec that goes by each message's content type.
+
+use bytes::Bytes;
+use flux_core::{Codec, Error, ErrorKind, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Writes with `C`, and reads whatever codec of serde's types wrote a payload, as its content type says.
+///
+/// For a stream that several programs write to, or that changes its encoding. A payload without content type is read with `C`.
+///
+/// The codecs it knows are those whose features are on; `Auto` without them reads nothing but what `C` wrote.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Auto<C> {
+    writer: C,
+}
+
+impl<C> Auto<C> {
+    /// Writes with `writer`, whose bound also holds for what it reads.
+    pub const fn new(writer: C) -> Self {
+        Self { writer }
+    }
+}
+
+impl<T: Serialize + DeserializeOwned, C: Codec<T>> Codec<T> for Auto<C> {
+    fn content_type(&self) -> &'static str {
+        self.writer.content_type()
+    }
+
+    fn encode(&self, value: &T, buffer: &mut Vec<u8>) -> Result<()> {
+        self.writer.encode(value, buffer)
+    }
+
+    fn decode(&self, payload: &Bytes) -> Result<T> {
+        self.writer.decode(payload)
+    }
+
+    fn to_bytes(&self, value: T, scratch: &mut Vec<u8>) -> Result<Bytes> {
+        self.writer.to_bytes(value, scratch)
+    }
+
+    fn decode_as(&self, content_type: Option<&str>, payload: &Bytes) -> Result<T> {
+        let Some(found) = content_type else { return self.writer.decode(payload) };
+        let mut known = vec![self.writer.content_type()];
+        if flux_core::same_media_type(found, self.writer.content_type()) {
+            return self.writer.decode(payload);
+        }
+        macro_rules! try_each {
+            ($($feature:literal => $codec:path;)*) => {$(
+                #[cfg(feature = $feature)]
+                {
+                    let types = <$codec as crate::Format<T>>::CONTENT_TYPES;
+                    if types.iter().any(|known| flux_core::same_media_type(found, known)) {
+                        return $codec.decode(payload);
+                    }
+                    known.extend_from_slice(types);
+                }
+            )*};
+        }
+        try_each! {
+            "bincode" => crate::Bincode;
+            "cbor" => crate::Cbor;
+            "json" => crate::Json;
+            "msgpack" => crate::MsgPack;
+            "postcard" => crate::Postcard;
+        }
+        known.sort_unstable();
+        known.dedup();
+        let shown: String = found.chars().take(80).collect();
+        let message = format!("no codec reads `{shown}`; compiled in are `{}`", known.join("`, `"));
+        Err(Error::new(ErrorKind::Codec, message))
+    }
+}

@@ -1,0 +1,167 @@
+//! What all codecs share: the bound on a payload, the content types, the errors.
+
+use std::any::type_name;
+use std::error::Error as StdError;
+
+use bytes::Bytes;
+use flux_core::{Codec, Error, ErrorKind, Result, same_media_type};
+
+/// The bound on a payload unless `with_limit` sets another: 8 MiB.
+pub const DEFAULT_LIMIT: usize = 8 * 1024 * 1024;
+
+/// How deep a value may be nested.
+#[cfg(any(feature = "bincode", feature = "cbor", feature = "msgpack", feature = "postcard"))]
+pub(crate) const MAX_DEPTH: usize = 128;
+
+/// How a type is written and read, without bounds or content types.
+///
+/// A type that implements it is a codec through [`Limited`]; the codecs of this crate are codecs themselves too.
+pub trait Format<T>: Send + Sync {
+    /// The content types that can be read. The first is the one that is written.
+    const CONTENT_TYPES: &'static [&'static str];
+
+    /// Appends the encoded value to `buffer`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Codec`] when the value has no encoding.
+    fn write(&self, value: &T, buffer: &mut Vec<u8>) -> Result<()>;
+
+    /// Reads a payload of at most `limit` bytes, all of it, allocating at most `limit` bytes beyond what the payload accounts
+    /// for.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Codec`] when it is not an encoding of a `T`.
+    fn read(&self, payload: &Bytes, limit: usize) -> Result<T>;
+
+    /// Encodes into bytes of their own.
+    ///
+    /// # Errors
+    /// Those of [`write`](Self::write).
+    fn write_bytes(&self, value: T, scratch: &mut Vec<u8>) -> Result<Bytes> {
+        scratch.clear();
+        self.write(&value, scratch)?;
+        Ok(Bytes::copy_from_slice(scratch))
+    }
+
+    /// Whether payloads of every content type are taken.
+    fn reads_any(&self) -> bool {
+        false
+    }
+}
+
+/// A codec with another bound than [`DEFAULT_LIMIT`]; made by `with_limit`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limited<F> {
+    format: F,
+    limit: usize,
+}
+
+impl<F> Limited<F> {
+    /// Bounds payloads to `limit` bytes, both ways.
+    pub const fn new(format: F, limit: usize) -> Self {
+        Self { format, limit }
+    }
+}
+
+impl<T, F: Format<T>> Codec<T> for Limited<F> {
+    fn content_type(&self) -> &'static str {
+        F::CONTENT_TYPES.first().copied().unwrap_or("application/octet-stream")
+    }
+
+    fn encode(&self, value: &T, buffer: &mut Vec<u8>) -> Result<()> {
+        let before = buffer.len();
+        self.format.write(value, buffer)?;
+        check_size(buffer.len() - before, self.limit)
+    }
+
+    fn decode(&self, payload: &Bytes) -> Result<T> {
+        check_size(payload.len(), self.limit)?;
+        self.format.read(payload, self.limit)
+    }
+
+    fn to_bytes(&self, value: T, scratch: &mut Vec<u8>) -> Result<Bytes> {
+        let bytes = self.format.write_bytes(value, scratch)?;
+        check_size(bytes.len(), self.limit)?;
+        Ok(bytes)
+    }
+
+    fn decode_as(&self, content_type: Option<&str>, payload: &Bytes) -> Result<T> {
+        let known = |found: &str| F::CONTENT_TYPES.iter().any(|known| same_media_type(found, known));
+        match content_type {
+            Some(found) if !known(found) && !self.format.reads_any() => {
+                let shown: String = found.chars().take(80).collect();
+                let message = format!("the payload is `{shown}`, this codec reads `{}`", F::CONTENT_TYPES.join("`, `"));
+                Err(Error::new(ErrorKind::Codec, message))
+            }
+            _ => self.decode(payload),
+        }
+    }
+}
+
+/// Makes a unit struct with a [`Format`] a codec with the default bound.
+macro_rules! codec {
+    ($name:ident) => {
+        impl $name {
+            /// This codec with a bound of `limit` bytes on a payload, instead of 8 MiB.
+            #[must_use]
+            pub const fn with_limit(self, limit: usize) -> $crate::Limited<Self> {
+                $crate::Limited::new(self, limit)
+            }
+        }
+
+        impl<T> flux_core::Codec<T> for $name
+        where
+            $name: $crate::Format<T>,
+        {
+            fn content_type(&self) -> &'static str {
+                flux_core::Codec::<T>::content_type(&self.with_limit($crate::DEFAULT_LIMIT))
+            }
+
+            fn encode(&self, value: &T, buffer: &mut Vec<u8>) -> flux_core::Result<()> {
+                self.with_limit($crate::DEFAULT_LIMIT).encode(value, buffer)
+            }
+
+            fn decode(&self, payload: &bytes::Bytes) -> flux_core::Result<T> {
+                self.with_limit($crate::DEFAULT_LIMIT).decode(payload)
+            }
+
+            fn to_bytes(&self, value: T, scratch: &mut Vec<u8>) -> flux_core::Result<bytes::Bytes> {
+                self.with_limit($crate::DEFAULT_LIMIT).to_bytes(value, scratch)
+            }
+
+            fn decode_as(&self, content_type: Option<&str>, payload: &bytes::Bytes) -> flux_core::Result<T> {
+                self.with_limit($crate::DEFAULT_LIMIT).decode_as(content_type, payload)
+            }
+        }
+    };
+}
+pub(crate) use codec;
+
+fn check_size(bytes: usize, limit: usize) -> Result<()> {
+    if bytes <= limit {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::TooLarge, format!("a payload of {bytes} bytes is over the codec's bound of {limit}")))
+}
+
+/// The value of this type could not be encoded.
+#[allow(dead_code, reason = "not every codec can fail to write")]
+pub(crate) fn unwritable<T>(source: impl StdError + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::Codec, format!("a `{}` could not be encoded", type_name::<T>())).with_source(source)
+}
+
+/// The payload is not an encoding of this type.
+#[allow(dead_code, reason = "raw bytes are always readable")]
+pub(crate) fn unreadable<T>(source: impl StdError + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::Codec, format!("the payload is not a `{}`", type_name::<T>())).with_source(source)
+}
+
+/// The payload goes on after the value.
+#[allow(dead_code, reason = "only for formats whose reader does not check it itself")]
+pub(crate) fn check_end<T>(rest: usize) -> Result<()> {
+    if rest == 0 {
+        return Ok(());
+    }
+    let message = format!("the payload is not a `{}`: {rest} bytes follow the value", type_name::<T>());
+    Err(Error::new(ErrorKind::Codec, message))
+}

@@ -1,0 +1,27 @@
+//! JSON (RFC 8259), by `serde_json`.
+
+use bytes::Bytes;
+use flux_core::Result;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::Format;
+use crate::format::{codec, unreadable, unwritable};
+
+/// JSON. Nesting deeper than 128 is an error.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Json;
+
+codec!(Json);
+
+impl<T: Serialize + DeserializeOwned> Format<T> for Json {
+    const CONTENT_TYPES: &'static [&'static str] = &["application/json"];
+
+    fn write(&self, value: &T, buffer: &mut Vec<u8>) -> Result<()> {
+        serde_json::to_writer(buffer, value).map_err(unwritable::<T>)
+    }
+
+    fn read(&self, payload: &Bytes, _limit: usize) -> Result<T> {
+        serde_json::from_slice(payload).map_err(unreadable::<T>)
+    }
+}

@@ -1,0 +1,217 @@
+//! Every codec reads what it wrote, refuses what is too large or not its own, and survives what is hostile.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use bytes::Bytes;
+use flux_codec::{Auto, Bincode, Cbor, Format, Json, MsgPack, Postcard, Protobuf, Raw, Text};
+use flux_core::{Codec, ErrorKind};
+use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+enum Kind {
+    Unit,
+    New(u64),
+    Tuple(i8, String),
+    Struct { at: Option<f64>, flags: Vec<bool> },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Sample {
+    id: u64,
+    signed: i64,
+    ratio: f64,
+    name: String,
+    note: Option<String>,
+    kinds: Vec<Kind>,
+    map: BTreeMap<String, (u16, i32)>,
+}
+
+/// A value that can be nested without end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Nested(Vec<Nested>);
+
+fn kind() -> impl Strategy<Value = Kind> {
+    prop_oneof![
+        Just(Kind::Unit),
+        any::<u64>().prop_map(Kind::New),
+        any::<(i8, String)>().prop_map(|(number, text)| Kind::Tuple(number, text)),
+        (prop::option::of(-1e300..1e300_f64), any::<Vec<bool>>()).prop_map(|(at, flags)| Kind::Struct { at, flags }),
+    ]
+}
+
+fn sample() -> impl Strategy<Value = Sample> {
+    let map = prop::collection::btree_map(any::<String>(), any::<(u16, i32)>(), 0..4);
+    let kinds = prop::collection::vec(kind(), 0..6);
+    (any::<u64>(), any::<i64>(), -1e300..1e300_f64, any::<String>(), any::<Option<String>>(), kinds, map)
+        .prop_map(|(id, signed, ratio, name, note, kinds, map)| Sample { id, signed, ratio, name, note, kinds, map })
+}
+
+fn written<T, C: Codec<T>>(codec: &C, value: &T) -> Bytes {
+    let mut buffer = Vec::new();
+    codec.encode(value, &mut buffer).expect("it encodes");
+    buffer.into()
+}
+
+/// What a codec promises, shown on one value.
+fn check<T: Debug + Clone + PartialEq, C>(codec: C, value: &T)
+where
+    C: Codec<T> + Format<T> + Copy,
+{
+    let bytes = written(&codec, value);
+    assert_eq!(&codec.decode(&bytes).unwrap(), value);
+    assert_eq!(codec.to_bytes(value.clone(), &mut Vec::new()).unwrap(), bytes);
+    assert_eq!(&codec.decode_as(Some(Codec::<T>::content_type(&codec)), &bytes).unwrap(), value);
+    assert_eq!(&codec.decode_as(None, &bytes).unwrap(), value);
+
+    let exact = flux_codec::Limited::new(codec, bytes.len());
+    assert_eq!(&exact.decode(&bytes).unwrap(), value);
+    if let Some(less) = bytes.len().checked_sub(1) {
+        let tight = flux_codec::Limited::new(codec, less);
+        let (reading, writing) = (tight.decode(&bytes).unwrap_err(), tight.encode(value, &mut Vec::new()).unwrap_err());
+        assert_eq!((reading.kind(), writing.kind()), (ErrorKind::TooLarge, ErrorKind::TooLarge));
+        assert!(reading.to_string().contains(&format!("{}", bytes.len())), "{reading}");
+    }
+}
+
+/// A value is not followed by anything.
+fn check_trailing<T: Debug, C: Codec<T>>(codec: C, value: &T) {
+    let mut longer = written(&codec, value).to_vec();
+    longer.push(0x00);
+    assert_eq!(codec.decode(&longer.into()).unwrap_err().kind(), ErrorKind::Codec);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_codec_of_serde_types_reads_what_it_wrote(value in sample()) {
+        check(Json, &value);
+        check(Cbor, &value);
+        check(MsgPack, &value);
+        check(Postcard, &value);
+        check(Bincode, &value);
+        check_trailing(Json, &value);
+        check_trailing(Cbor, &value);
+        check_trailing(MsgPack, &value);
+        check_trailing(Postcard, &value);
+        check_trailing(Bincode, &value);
+    }
+
+    #[test]
+    fn auto_reads_what_any_of_them_wrote(value in sample()) {
+        let auto = Auto::new(Postcard);
+        for (content_type, bytes) in [
+            ("application/json; charset=utf-8", written(&Json, &value)),
+            ("application/cbor", written(&Cbor, &value)),
+            ("application/msgpack", written(&MsgPack, &value)),
+            ("application/x-bincode", written(&Bincode, &value)),
+            ("application/x-postcard", written(&auto, &value)),
+        ] {
+            let read: Sample = auto.decode_as(Some(content_type), &bytes).unwrap();
+            prop_assert_eq!(&read, &value, "{}", content_type);
+        }
+        let read: Sample = auto.decode_as(None, &written(&Postcard, &value)).unwrap();
+        prop_assert_eq!(&read, &value);
+    }
+
+    #[test]
+    fn text_raw_and_protobuf_read_what_they_wrote(text: String, bytes: Vec<u8>, number: i64) {
+        check(Text, &text);
+        check(Raw, &Bytes::from(bytes.clone()));
+        check(Raw, &bytes);
+        check(Protobuf, &Proto { number, text, inner: Some(Box::new(Proto::default())) });
+    }
+
+    #[test]
+    fn noise_is_an_error_or_a_value_but_never_a_panic(bytes: Vec<u8>) {
+        let bytes = Bytes::from(bytes);
+        let _: Result<Sample, _> = Json.decode(&bytes);
+        let _: Result<Sample, _> = Cbor.decode(&bytes);
+        let _: Result<Sample, _> = MsgPack.decode(&bytes);
+        let _: Result<Sample, _> = Postcard.decode(&bytes);
+        let _: Result<Sample, _> = Bincode.decode(&bytes);
+        let _: Result<Proto, _> = Protobuf.decode(&bytes);
+        let _: Result<String, _> = Text.decode(&bytes);
+    }
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Proto {
+    #[prost(int64, tag = "1")]
+    number: i64,
+    #[prost(string, tag = "2")]
+    text: String,
+    #[prost(message, optional, boxed, tag = "3")]
+    inner: Option<Box<Proto>>,
+}
+
+#[test]
+fn a_payload_of_another_content_type_is_refused_by_both_names() {
+    let error = Codec::<Sample>::decode_as(&Json, Some("application/cbor"), &Bytes::from_static(b"{}")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Codec);
+    assert!(
+        error.to_string().contains("application/cbor") && error.to_string().contains("application/json"),
+        "{error}"
+    );
+    let error =
+        Codec::<Sample>::decode_as(&Auto::new(Json), Some("text/html"), &Bytes::from_static(b"{}")).unwrap_err();
+    assert!(error.to_string().contains("text/html") && error.to_string().contains("application/cbor"), "{error}");
+    let raw: Bytes = Raw.decode_as(Some("image/png"), &Bytes::from_static(b"png")).unwrap();
+    assert_eq!(raw, "png");
+}
+
+#[test]
+fn the_error_names_the_type_and_its_source_the_place() {
+    let error = Codec::<Sample>::decode(&Json, &Bytes::from_static(b"{\"id\": \"seven\"}")).unwrap_err();
+    assert!(error.to_string().contains("Sample"), "{error}");
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(source.contains("line 1 column 14"), "{source}");
+}
+
+#[test]
+fn nesting_without_end_is_an_error() {
+    const DEEP: usize = 1_000_000;
+    let repeated = |byte: u8| Bytes::from(vec![byte; DEEP]);
+    let refused = |result: flux_core::Result<Nested>| assert_eq!(result.unwrap_err().kind(), ErrorKind::Codec);
+    refused(Json.decode(&repeated(b'[')));
+    refused(Cbor.decode(&repeated(0x81)));
+    refused(MsgPack.decode(&repeated(0x91)));
+    refused(Postcard.decode(&repeated(1)));
+    refused(Bincode.decode(&repeated(1)));
+    // Each level of a message is a tag and the length of the rest; lengths of five bytes stay the same.
+    let mut proto = Vec::new();
+    for level in (0..100_000_u32).rev() {
+        let len = level * 6;
+        proto.push(0x1a);
+        proto.extend(
+            (0..5).map(|part| u8::try_from(len >> (7 * part) & 0x7f).unwrap() | if part < 4 { 0x80 } else { 0 }),
+        );
+    }
+    assert_eq!(Codec::<Proto>::decode(&Protobuf, &proto.into()).unwrap_err().kind(), ErrorKind::Codec);
+
+    let mut deep = Nested(Vec::new());
+    for _ in 0..40 {
+        deep = Nested(vec![deep]);
+    }
+    let kept = |result: flux_core::Result<Nested>| assert_eq!(result.unwrap(), deep, "forty levels are none too many");
+    kept(Json.decode(&written(&Json, &deep)));
+    kept(Postcard.decode(&written(&Postcard, &deep)));
+    kept(Bincode.decode(&written(&Bincode, &deep)));
+}
+
+#[test]
+fn a_length_that_is_not_there_is_an_error() {
+    let refused = |result: flux_core::Result<Vec<u64>>| assert_eq!(result.unwrap_err().kind(), ErrorKind::Codec);
+    refused(Cbor.decode(&Bytes::from_static(&[0x9b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff])));
+    refused(MsgPack.decode(&Bytes::from_static(&[0xdd, 0xff, 0xff, 0xff, 0xff])));
+    refused(Postcard.decode(&Bytes::from_static(&[0xff, 0xff, 0xff, 0xff, 0x7f])));
+    refused(Bincode.decode(&Bytes::from_static(&[0xfd, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f])));
+    let refused = |result: flux_core::Result<String>| assert_eq!(result.unwrap_err().kind(), ErrorKind::Codec);
+    refused(Cbor.decode(&Bytes::from_static(&[0x7b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff])));
+    refused(MsgPack.decode(&Bytes::from_static(&[0xdb, 0xff, 0xff, 0xff, 0xff])));
+    refused(Postcard.decode(&Bytes::from_static(&[0xff, 0xff, 0xff, 0xff, 0x7f])));
+    refused(Bincode.decode(&Bytes::from_static(&[0xfd, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f])));
+    refused(Text.decode(&Bytes::from_static(&[0xff, 0xfe])));
+}
