@@ -85,6 +85,9 @@ impl Scope {
     /// [`Typed`](crate::Typed) calls it; only a transport that carries values itself has to.
     pub fn stamp(headers: &mut Headers) {
         CURRENT.with_borrow(|scope| {
+            if scope.headers.is_empty() {
+                return;
+            }
             for name in CARRIED.iter().chain([&header::CAUSATION_ID]) {
                 match scope.headers.value(name) {
                     Some(value) if !headers.contains(name) => headers.put(name.clone(), value.clone()),

@@ -43,12 +43,19 @@ impl Hasher for TokenHasher {
         for word in words {
             self.fold(u64::from_le_bytes(*word));
         }
-        let tail = tail.iter().fold(1, |word, &byte| word << 8 | u64::from(byte));
-        self.fold(tail);
+        // First and last four bytes overlap where there are fewer than eight; the length tells such tails apart.
+        let word = match (tail.first_chunk::<4>(), tail.last_chunk::<4>()) {
+            (Some(first), Some(last)) => {
+                u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))
+            }
+            _ => tail.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)),
+        };
+        self.fold(word);
     }
 
-    fn write_usize(&mut self, _len: usize) {
-        // The length that a slice's `Hash` writes adds nothing: the tail's leading 1 tells lengths apart.
+    fn write_usize(&mut self, len: usize) {
+        // A slice's `Hash` writes the length first.
+        self.0 = self.0.wrapping_add(u64::try_from(len).unwrap_or_default());
     }
 
     fn finish(&self) -> u64 {

@@ -1,16 +1,15 @@
 //! Publishing: the value moves into the queue of the last match, clones of it into the others.
 
 use std::any::TypeId;
-use std::future::poll_fn;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use flux_core::{Bytes, Error, ErrorKind, Message, Publisher, Result};
-use tokio::task::coop;
 
 use crate::config::WhenFull;
 use crate::mem::{Mem, Shared, closed};
-use crate::queue::{Pushed, Queue, WaitForRoom};
+use crate::queue::{Queue, Refusal, WaitForRoom};
 use crate::wakes::Wakes;
 
 /// What is true when a publish returns: the message is in this many queues.
@@ -37,20 +36,25 @@ pub struct Delivered {
 impl<T: Clone + Send + 'static> Publisher<T> for Mem {
     type Receipt = Delivered;
 
-    async fn send(&self, mut message: Message<T>) -> Result<Delivered> {
-        poll_fn(coop::poll_proceed).await.made_progress();
-        let shared = self.shared();
-        // `Bytes` come from `Typed`, which has reported them already.
-        let sending = (!is_bytes::<T>()).then(|| shared.telemetry.send(&message.subject, &mut message.headers));
-        let result = match shared.offer(message) {
-            Ok(offer) if offer.waiting.is_empty() => Ok(offer.receipt),
-            Ok(offer) => offer.wait().await,
-            Err(error) => Err(error),
-        };
-        if let Some(sending) = sending {
-            sending.finish(result.as_ref().map(drop));
+    fn send(&self, message: Message<T>) -> impl Future<Output = Result<Delivered>> + Send {
+        // A captured variable is used in place, where the argument of an `async fn` is copied once more.
+        let mut slot = Some(message);
+        async move {
+            let shared = self.shared();
+            // `Bytes` come from `Typed`, which has reported them already.
+            let reported = slot.as_mut().filter(|_| !is_bytes::<T>());
+            let sending = reported.map(|message| shared.telemetry.send(&message.subject, &mut message.headers));
+            let result = match shared.offer(&mut slot) {
+                Ok(offer) if offer.is_done() => Ok(offer.receipt),
+                Ok(offer) => offer.wait(&mut slot).await,
+                Err(error) => Err(error),
+            };
+            let result = result.map_err(|error| error.with_operation("publish"));
+            if let Some(sending) = sending {
+                sending.finish(result.as_ref().map(drop));
+            }
+            result
         }
-        result
     }
 }
 
@@ -62,82 +66,92 @@ pub(crate) fn is_bytes<T: 'static>() -> bool {
 /// How far a publish has come without waiting.
 struct Offer<T> {
     receipt: Delivered,
-    /// Full queues, each with its copy.
-    waiting: Vec<WaitForRoom<Message<T>>>,
-    /// A copy that a full queue did not take, for the next one.
-    spare: Option<Message<T>>,
-    /// The message, when the last queue did not take it. What is left over is dropped without a lock held: its
-    /// destructor may come back to the bus.
-    refused: Option<Message<T>>,
+    /// The last match, when it is full: it gets the message itself.
+    last: Option<Arc<Queue<Message<T>>>>,
+    /// Other full matches, each with its copy.
+    others: Vec<WaitForRoom<Message<T>>>,
 }
 
 impl Shared {
-    fn offer<T: Clone + Send + 'static>(&self, message: Message<T>) -> Result<Offer<T>> {
+    /// Moves the message out of `slot`, unless the last queue refuses it.
+    fn offer<T: Clone + Send + 'static>(&self, slot: &mut Option<Message<T>>) -> Result<Offer<T>> {
         let mut wakes = Wakes::new();
-        let offer = self.offer_locked(message, &mut wakes);
+        // What is left over is dropped without a lock held: its destructor may come back to the bus.
+        let mut spare = None;
+        let offer = self.offer_locked(slot, &mut spare, &mut wakes);
         wakes.wake();
         offer
     }
 
-    fn offer_locked<T: Clone + Send + 'static>(&self, message: Message<T>, wakes: &mut Wakes) -> Result<Offer<T>> {
-        let mut offer = Offer { receipt: Delivered::default(), waiting: Vec::new(), spare: None, refused: None };
+    fn offer_locked<T: Clone + Send + 'static>(
+        &self,
+        slot: &mut Option<Message<T>>,
+        spare: &mut Option<Message<T>>,
+        wakes: &mut Wakes,
+    ) -> Result<Offer<T>> {
+        let mut offer = Offer { receipt: Delivered::default(), last: None, others: Vec::new() };
+        let Some(message) = &*slot else { return Ok(offer) };
         let registry = self.read();
         if registry.closed {
-            drop(registry);
-            return Err(closed().with_operation("publish").with_subject(message.subject));
+            return Err(closed().with_subject(message.subject.clone()));
         }
         let mut last = None;
         registry.visit(&message.subject, |queue| {
             if let Some(queue) = last.replace(queue) {
-                let copy = offer.spare.take().or_else(|| Some(message.clone()));
-                offer.spare = self.give(queue, copy, &mut offer, wakes);
+                spare.get_or_insert_with(|| message.clone());
+                if self.give(queue, spare, &mut offer.receipt, wakes) {
+                    offer.others.push(WaitForRoom::new(Arc::clone(queue), spare.take()));
+                }
             }
         });
-        match last {
-            Some(queue) => offer.refused = self.give(queue, Some(message), &mut offer, wakes),
-            None => {
-                let checked = registry.check_types::<Message<T>>(&message.subject, wakes);
-                drop(registry);
-                checked.map_err(|error| error.with_operation("publish").with_subject(message.subject))?;
-            }
+        let Some(last) = last else {
+            registry.check_types::<Message<T>>(&message.subject, wakes)?;
+            return Ok(offer);
+        };
+        if self.give(last, slot, &mut offer.receipt, wakes) {
+            offer.last = Some(Arc::clone(last));
         }
         Ok(offer)
     }
 
-    /// Offers a copy to one queue, and returns it when it is left over.
+    /// Moves what is in `slot` into the queue. Tells whether to wait for room.
+    #[inline]
     fn give<T>(
         &self,
-        queue: &Arc<Queue<Message<T>>>,
-        mut message: Option<Message<T>>,
-        offer: &mut Offer<T>,
+        queue: &Queue<Message<T>>,
+        slot: &mut Option<Message<T>>,
+        receipt: &mut Delivered,
         wakes: &mut Wakes,
-    ) -> Option<Message<T>> {
-        match queue.push(&mut message, wakes) {
-            Pushed::Accepted => offer.receipt.subscribers += 1,
-            Pushed::Full if self.config.when_full == WhenFull::Wait => {
-                offer.waiting.extend(message.take().map(|message| WaitForRoom::new(Arc::clone(queue), message)));
-            }
-            Pushed::Full => {
+    ) -> bool {
+        match (queue.push(slot, wakes), self.config.when_full) {
+            (Ok(()), _) => receipt.subscribers += 1,
+            (Err(Refusal::Full), WhenFull::Wait) => return true,
+            (Err(Refusal::Full), WhenFull::Drop) => {
                 queue.count_dropped();
                 self.dropped.fetch_add(1, Ordering::Relaxed);
-                offer.receipt.dropped += 1;
+                receipt.dropped += 1;
             }
-            Pushed::Closed | Pushed::Gone => {}
+            (Err(Refusal::Closed | Refusal::Gone), _) => {}
         }
-        message
+        false
     }
 }
 
 impl<T> Offer<T> {
-    async fn wait(self) -> Result<Delivered> {
-        let Self { mut receipt, waiting, .. } = self;
-        for mut room in waiting {
-            match (&mut room).await {
-                Pushed::Accepted => receipt.subscribers += 1,
-                Pushed::Closed => {
-                    return Err(Error::new(ErrorKind::Closed, "the bus was closed while it waited for room"));
+    fn is_done(&self) -> bool {
+        self.last.is_none() && self.others.is_empty()
+    }
+
+    async fn wait(self, slot: &mut Option<Message<T>>) -> Result<Delivered> {
+        let Self { mut receipt, last, others } = self;
+        let last = last.map(|queue| WaitForRoom::new(queue, slot.take()));
+        for room in others.into_iter().chain(last) {
+            match room.await {
+                Ok(()) => receipt.subscribers += 1,
+                Err(Refusal::Closed) => {
+                    return Err(Error::new(ErrorKind::Closed, "the bus was closed while the message waited for room"));
                 }
-                Pushed::Full | Pushed::Gone => {}
+                Err(Refusal::Full | Refusal::Gone) => {}
             }
         }
         Ok(receipt)

@@ -3,7 +3,6 @@
 mod room;
 mod state;
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -14,6 +13,7 @@ pub(crate) use room::WaitForRoom;
 pub(crate) use state::Notice;
 use state::{Phase, State};
 
+use crate::ring::Ring;
 use crate::wakes::Wakes;
 
 /// The bit of [`Queue::held`] that says: somebody waits for the queue to shrink, so tell of every item taken.
@@ -38,11 +38,9 @@ pub(crate) struct Queue<M> {
 #[repr(align(128))]
 struct Line<V>(V);
 
-/// What became of an item that was offered.
+/// Why an item was not queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pushed {
-    /// It is queued.
-    Accepted,
+pub(crate) enum Refusal {
     /// The bus is closed.
     Closed,
     /// There is no room.
@@ -67,27 +65,31 @@ impl<M> Queue<M> {
     }
 
     /// Moves the item out of `item` into the queue, or leaves it where it is.
-    pub(crate) fn push(&self, item: &mut Option<M>, wakes: &mut Wakes) -> Pushed {
+    pub(crate) fn push(&self, item: &mut Option<M>, wakes: &mut Wakes) -> Result<(), Refusal> {
         let mut state = self.lock();
         match state.phase {
             Phase::Open => {}
-            Phase::Closing => return Pushed::Closed,
-            Phase::Gone => return Pushed::Gone,
+            Phase::Closing => return Err(Refusal::Closed),
+            Phase::Gone => return Err(Refusal::Gone),
         }
         if state.items.len() + state.held_at_most >= self.capacity {
             state.held_at_most = self.held.0.load(Ordering::Acquire) & !WATCHED;
             if state.items.len() + state.held_at_most >= self.capacity {
-                return Pushed::Full;
+                return Err(Refusal::Full);
             }
         }
-        state.accept(item, wakes);
-        Pushed::Accepted
+        state.items.push(item);
+        state.accepted += 1;
+        if !state.sleepers.is_empty() {
+            state.wake_members(wakes);
+        }
+        Ok(())
     }
 
     /// Takes the next item, and with it, when the stream has the queue for itself, all others into `buffer`.
     pub(crate) fn poll_take(
         &self,
-        buffer: &mut VecDeque<M>,
+        buffer: &mut Ring<M>,
         member: usize,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<M, Notice>>> {
@@ -99,7 +101,7 @@ impl<M> Queue<M> {
 
     fn take(
         &self,
-        buffer: &mut VecDeque<M>,
+        buffer: &mut Ring<M>,
         member: usize,
         cx: &mut Context<'_>,
         wakes: &mut Wakes,
@@ -109,10 +111,10 @@ impl<M> Queue<M> {
             return Poll::Ready(Some(Err(notice)));
         }
         let item = if self.group.is_some() {
-            state.items.pop_front()
+            state.items.pop()
         } else {
             std::mem::swap(&mut state.items, buffer);
-            let item = buffer.pop_front();
+            let item = buffer.pop();
             state.held_at_most = buffer.len();
             self.held.0.store(buffer.len() | state.watched(), Ordering::Release);
             item
@@ -177,14 +179,14 @@ impl<M> Queue<M> {
     }
 
     /// Lets go of everything: nobody is left to take it. The items are returned, to be dropped without a lock held.
-    pub(crate) fn abandon(&self) -> VecDeque<M> {
+    pub(crate) fn abandon(&self) -> Ring<M> {
         let mut wakes = Wakes::new();
         let mut state = self.lock();
         state.phase = Phase::Gone;
         state.wake_publishers(usize::MAX, &mut wakes);
         state.wake_closers(&mut wakes);
         self.held.0.store(0, Ordering::Release);
-        let items = std::mem::take(&mut state.items);
+        let items = std::mem::replace(&mut state.items, Ring::new());
         drop(state);
         wakes.wake();
         items

@@ -1,15 +1,18 @@
 //! The receiving end of a queue, beneath every stream of the bus.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use flux_core::{Result, SubjectFilter};
-use tokio::task::coop;
 
 use crate::mem::Shared;
 use crate::queue::Queue;
 use crate::registry::Item;
+use crate::ring::Ring;
+
+/// How many items a stream takes from its queue before it lets other tasks run. Items that come as fast as they are
+/// taken would otherwise keep the task going for ever.
+const MAX_STREAK: usize = 1024;
 
 /// One member of a queue. Dropped, it unsubscribes.
 pub(crate) struct Receiver<M: Item> {
@@ -18,12 +21,14 @@ pub(crate) struct Receiver<M: Item> {
     member: usize,
     filter: SubjectFilter,
     /// What was taken from the queue and not handed out yet.
-    buffer: VecDeque<M>,
+    buffer: Ring<M>,
+    /// How many were taken since the queue was last found empty.
+    streak: usize,
 }
 
 impl<M: Item> Receiver<M> {
     pub(crate) const fn new(bus: Arc<Shared>, queue: Arc<Queue<M>>, member: usize, filter: SubjectFilter) -> Self {
-        Self { bus, queue, member, filter, buffer: VecDeque::new() }
+        Self { bus, queue, member, filter, buffer: Ring::new(), streak: 0 }
     }
 
     pub(crate) const fn filter(&self) -> &SubjectFilter {
@@ -35,23 +40,32 @@ impl<M: Item> Receiver<M> {
     }
 
     /// The next item, or the error of a type nobody here takes. `None` once the bus is closed and everything handed out.
+    #[inline]
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<M>>> {
-        let budget = ready!(coop::poll_proceed(cx));
         loop {
-            let next = if let Some(item) = self.buffer.pop_front() {
-                self.queue.handed_out();
-                Some(Ok(item))
-            } else {
-                ready!(self.queue.poll_take(&mut self.buffer, self.member, cx))
+            let next = match self.buffer.pop() {
+                Some(item) => {
+                    self.queue.handed_out();
+                    Some(Ok(item))
+                }
+                None => ready!(self.poll_take(cx)),
             };
             match next {
                 Some(Ok(item)) if item.is_abandoned() => {}
-                next => {
-                    budget.made_progress();
-                    return Poll::Ready(next.map(|item| Ok(item?)));
-                }
+                next => return Poll::Ready(next),
             }
         }
+    }
+
+    fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<M>>> {
+        if self.streak >= MAX_STREAK {
+            self.streak = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let taken = self.queue.poll_take(&mut self.buffer, self.member, cx);
+        self.streak = if taken.is_ready() { self.streak + 1 + self.buffer.len() } else { 0 };
+        taken.map(|taken| taken.map(|item| Ok(item?)))
     }
 }
 

@@ -51,7 +51,9 @@ pub(crate) struct Registry {
 impl Registry {
     /// Visits the queues of everyone who takes `M` on this subject.
     pub(crate) fn visit<'r, M: Item>(&'r self, subject: &Subject, found: impl FnMut(&'r Arc<Queue<M>>)) {
-        if let Some(table) = self.tables.get(&TypeId::of::<M>()).and_then(|table| downcast::<M>(table)) {
+        if let Some(table) =
+            self.tables.get(&TypeId::of::<M>()).and_then(|table| (&**table as &dyn Any).downcast_ref::<Table<M>>())
+        {
             table.queues.visit(subject, found);
         }
     }
@@ -107,7 +109,7 @@ impl Registry {
             return Ok(());
         }
         let text = format!("`{}` was sent, but `{}` is expected there", M::types(), listening.join("` or `"));
-        Err(Error::new(ErrorKind::TypeMismatch, text))
+        Err(Error::new(ErrorKind::TypeMismatch, text).with_subject(subject.clone()))
     }
 
     /// Every queue there is.
@@ -151,8 +153,4 @@ impl<M: Item> AnyTable for Table<M> {
             all.push(queue);
         });
     }
-}
-
-fn downcast<M: Item>(table: &Box<dyn AnyTable>) -> Option<&Table<M>> {
-    (&**table as &dyn Any).downcast_ref()
 }

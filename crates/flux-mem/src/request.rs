@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use crate::config::WhenFull;
 use crate::mem::{Mem, Shared, closed};
 use crate::publisher::is_bytes;
-use crate::queue::{Pushed, Queue, WaitForRoom};
+use crate::queue::{Queue, Refusal, WaitForRoom};
 use crate::receiver::Receiver;
 use crate::registry::{Item, Role};
 use crate::wakes::Wakes;
@@ -86,51 +86,38 @@ impl<Req: Send + 'static, Resp: Send + 'static> Item for Request<Req, Resp> {
 
 impl Shared {
     async fn ask<Req: Send + 'static, Resp: Send + 'static>(&self, message: Message<Req>) -> Result<Message<Resp>> {
+        let subject = message.subject.clone();
         let (requester, answer) = oneshot::channel();
         let mut request = Request { message, reply: MemReply { requester: Some(requester), taken: false } };
-        loop {
-            let full = match self.hand_over(request)? {
-                Handed::Queued => break,
-                Handed::Full(queue, left) => WaitForRoom::new(queue, left),
-            };
-            let mut room = full;
-            match (&mut room).await {
-                Pushed::Accepted => break,
-                Pushed::Closed => return Err(closed()),
+        while let Some((queue, left)) = self.hand_over(&subject, request)? {
+            let mut room = WaitForRoom::new(queue, Some(left));
+            match ((&mut room).await, room.into_item()) {
+                (Err(Refusal::Closed), _) => return Err(closed()),
                 // That responder has left; there may be others.
-                Pushed::Full | Pushed::Gone => match room.into_item() {
-                    Some(left) => request = left,
-                    None => break,
-                },
+                (Err(Refusal::Full | Refusal::Gone), Some(left)) => request = left,
+                _ => break,
             }
         }
         answer.await.unwrap_or_else(|_| Err(MemReply::<Resp>::no_answer(false)))
     }
 
-    /// Gives the request to the responder whose turn it is, or to the next one that has room.
-    fn hand_over<Req: Send + 'static, Resp: Send + 'static>(
-        &self,
-        request: Request<Req, Resp>,
-    ) -> Result<Handed<Request<Req, Resp>>> {
+    /// Gives the request to the responder whose turn it is, or to the next one that has room. The request and the queue
+    /// to wait at, when all are full.
+    fn hand_over<M: Item>(&self, subject: &Subject, request: M) -> Result<Option<(Arc<Queue<M>>, M)>> {
         let mut wakes = Wakes::new();
-        let subject = request.message.subject.clone();
         let mut request = Some(request);
-        let handed = self.hand_over_locked(&subject, &mut request, &mut wakes);
+        let handed = self.hand_over_locked(subject, &mut request, &mut wakes);
         wakes.wake();
-        let full = handed?;
-        match (full, request) {
-            (_, None) => Ok(Handed::Queued),
-            (Some(queue), Some(left)) if self.config.when_full == WhenFull::Wait => Ok(Handed::Full(queue, left)),
-            (Some(queue), Some(_)) => {
-                queue.count_dropped();
-                self.dropped.fetch_add(1, Ordering::Relaxed);
-                Err(Error::new(ErrorKind::Full, "the queues of all responders are full"))
-            }
-            (None, Some(_)) => Err(Error::new(ErrorKind::NoResponder, "")),
+        let (Some(full), Some(request)) = (handed?, request) else { return Ok(None) };
+        if self.config.when_full == WhenFull::Wait {
+            return Ok(Some((full, request)));
         }
+        full.count_dropped();
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+        Err(Error::new(ErrorKind::Full, "the queues of all responders are full"))
     }
 
-    /// Leaves in `request` what no queue took. The queue whose turn it was, if there is any.
+    /// Leaves in `request` what no queue took; the queue whose turn it was.
     fn hand_over_locked<M: Item>(
         &self,
         subject: &Subject,
@@ -144,28 +131,24 @@ impl Shared {
         let mut responders = 0_u64;
         registry.visit::<M>(subject, |_| responders += 1);
         if responders == 0 {
-            return registry.check_types::<M>(subject, wakes).map(|()| None);
+            registry.check_types::<M>(subject, wakes)?;
+            return Err(Error::new(ErrorKind::NoResponder, ""));
         }
         let turn = self.turn.fetch_add(1, Ordering::Relaxed) % responders;
         let mut first = None;
-        for round in 0..2 {
+        for before_turn in [false, true] {
             let mut place = 0;
             registry.visit::<M>(subject, |queue| {
-                let due = if round == 0 { place >= turn } else { place < turn };
-                if due && request.is_some() {
+                if (place < turn) == before_turn && request.is_some() {
                     first.get_or_insert(queue);
-                    queue.push(request, wakes);
+                    // A queue that refuses leaves the request for the next one.
+                    let _ = queue.push(request, wakes);
                 }
                 place += 1;
             });
         }
         Ok(first.map(Arc::clone))
     }
-}
-
-enum Handed<M: Item> {
-    Queued,
-    Full(Arc<Queue<M>>, M),
 }
 
 /// The requests that one responder gets. Dropped, it withdraws the responder; the requests it had not taken fail with

@@ -1,1 +1,193 @@
-//! At least once, in memory.
+//! At least once, in memory: a stream with consumers in the manner of NATS JetStream.
+//!
+//! The state machine in `state`, `log` and `consumer` is told the time and never waits; what is here and in the other files is
+//! the async shell around it.
+
+mod acker;
+mod config;
+mod consumer;
+mod deliveries;
+mod handle;
+mod log;
+mod publish;
+mod replay;
+mod state;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use flux_core::{Message, Result, SubjectFilter, Typed};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+pub use acker::MemAcker;
+pub use config::{ConsumerConfig, DeliverPolicy, Discard, Retention, StreamConfig};
+pub use deliveries::StreamDeliveries;
+pub use handle::MemConsumer;
+pub use publish::Stored;
+use state::State;
+
+use crate::Mem;
+
+/// A stream in memory that keeps messages until they are settled.
+///
+/// What it does is what a JetStream stream with pull consumers does, so a service can be tested with it. It carries bytes, as a
+/// wire does; [`typed`](Self::typed) makes it carry values. Time is tokio's: under a paused clock, thirty seconds of ack wait
+/// take none.
+///
+/// As a [`Subscriber`](flux_core::Subscriber), each subscription is an ephemeral consumer of all that is in the stream; each
+/// queue group is a durable consumer of that name. Other wishes go through [`consumer`](Self::consumer).
+///
+/// Cloning makes another handle of the same stream. What is in it is gone with the last one.
+#[derive(Clone)]
+pub struct MemStream(Arc<Inner>);
+
+/// What all handles, consumers and ackers of a stream share.
+struct Inner {
+    name: Arc<str>,
+    state: Mutex<State>,
+    /// Something was settled or a subscription ended; [`MemStream::close`] waits for it.
+    drained: Notify,
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How full a stream is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StreamInfo {
+    /// The stream's name.
+    pub name: String,
+    /// Messages it holds.
+    pub messages: u64,
+    /// Bytes of their subjects, headers and payloads.
+    pub bytes: u64,
+    /// The place of the oldest message it holds, or of the next one when it holds none.
+    pub first_sequence: u64,
+    /// The place of the newest message it has held; 0 when there was none.
+    pub last_sequence: u64,
+    /// Consumers it has.
+    pub consumers: usize,
+}
+
+/// How far a consumer is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConsumerInfo {
+    /// The consumer's name; ephemeral ones are given one.
+    pub name: String,
+    /// Messages that wait for their first delivery.
+    pub pending: u64,
+    /// Messages that were delivered and are not settled.
+    pub ack_pending: usize,
+    /// Deliveries made, repeated ones included.
+    pub delivered: u64,
+    /// Deliveries that were repeated.
+    pub redelivered: u64,
+    /// Messages given up after their last delivery.
+    pub given_up: u64,
+}
+
+impl Mem {
+    /// A stream in memory that keeps messages until they are settled.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`](flux_core::ErrorKind::InvalidInput) and
+    /// [`ErrorKind::InvalidSubject`](flux_core::ErrorKind::InvalidSubject) for a configuration that makes no sense.
+    pub fn stream(config: StreamConfig) -> Result<MemStream> {
+        let (config, subjects) = config.check()?;
+        let name: Arc<str> = config.name.as_str().into();
+        let state = Mutex::new(State::new(config, subjects));
+        Ok(MemStream(Arc::new(Inner { name, state, drained: Notify::new() })))
+    }
+}
+
+impl MemStream {
+    /// The same stream for values.
+    pub fn typed<C>(self, codec: C) -> Typed<Self, C> {
+        Typed::new(self, codec)
+    }
+
+    /// The stream's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The consumer with this configuration: a durable one that is there already, or a new one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`](flux_core::ErrorKind::InvalidInput) when a durable consumer of that name has another
+    /// configuration (the error names the fields), when a filter matches none of the stream's subjects, and on a work queue
+    /// when another consumer takes the same messages. [`ErrorKind::Closed`](flux_core::ErrorKind::Closed).
+    pub fn consumer(&self, config: ConsumerConfig) -> Result<MemConsumer> {
+        let id = self.0.lock().add_consumer(config, Instant::now())?;
+        Ok(MemConsumer::new(Arc::clone(&self.0), id))
+    }
+
+    /// Removes a durable consumer; its subscriptions end. Tells whether there was one.
+    #[must_use]
+    pub fn delete_consumer(&self, name: &str) -> bool {
+        let deleted = self.0.lock().delete_consumer(name);
+        self.0.drained.notify_waiters();
+        deleted
+    }
+
+    /// The message at this place, if the stream still holds it.
+    #[must_use]
+    pub fn get(&self, sequence: u64) -> Option<Message<bytes::Bytes>> {
+        let mut state = self.0.lock();
+        state.expire(Instant::now());
+        state.log.get(sequence).map(|entry| entry.message.clone())
+    }
+
+    /// Removes every message that `filter` matches, settled or not; returns how many.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidSubject`](flux_core::ErrorKind::InvalidSubject).
+    pub fn purge(&self, filter: &str) -> Result<u64> {
+        let filter = SubjectFilter::new(filter)?;
+        let purged = self.0.lock().purge(&filter);
+        self.0.drained.notify_waiters();
+        Ok(purged)
+    }
+
+    /// How full it is.
+    #[must_use]
+    pub fn info(&self) -> StreamInfo {
+        let mut state = self.0.lock();
+        state.expire(Instant::now());
+        StreamInfo {
+            name: self.0.name.to_string(),
+            messages: state.log.messages(),
+            bytes: state.log.bytes(),
+            first_sequence: state.log.first_sequence(),
+            last_sequence: state.log.last_sequence(),
+            consumers: state.consumers().count(),
+        }
+    }
+
+    /// Closes the stream: publishing fails from now on, subscriptions hand over what is left and end. Waits until every
+    /// consumer that somebody subscribes to has settled its messages.
+    pub async fn close(&self) {
+        self.0.lock().close();
+        loop {
+            let mut drained = std::pin::pin!(self.0.drained.notified());
+            drained.as_mut().enable();
+            if self.0.lock().is_drained() {
+                return;
+            }
+            drained.await;
+        }
+    }
+}
+
+impl fmt::Debug for MemStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemStream").field("name", &self.0.name).finish_non_exhaustive()
+    }
+}

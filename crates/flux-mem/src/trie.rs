@@ -81,7 +81,9 @@ impl<V> Node<V> {
         let mut node = self;
         while let Some(text) = subject {
             let (token, rest) = split(text);
-            node.tail.iter().for_each(&mut *found);
+            for value in &node.tail {
+                found(value);
+            }
             if let Some(any) = &node.any {
                 any.visit(rest, found);
             }
@@ -91,7 +93,9 @@ impl<V> Node<V> {
             }
             subject = rest;
         }
-        node.here.iter().for_each(found);
+        for value in &node.here {
+            found(value);
+        }
     }
 
     fn visit_all<F: FnMut(&V)>(&self, found: &mut F) {

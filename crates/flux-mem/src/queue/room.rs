@@ -5,12 +5,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::{Pushed, Queue};
+use super::{Phase, Queue, Refusal};
 use crate::wakes::Wakes;
 
 /// Pushes an item as soon as there is room. Dropped before that, the item was not pushed.
 ///
-/// Never yields [`Pushed::Full`].
+/// Never yields [`Refusal::Full`].
 pub(crate) struct WaitForRoom<M> {
     queue: Arc<Queue<M>>,
     item: Option<M>,
@@ -18,8 +18,8 @@ pub(crate) struct WaitForRoom<M> {
 }
 
 impl<M> WaitForRoom<M> {
-    pub(crate) const fn new(queue: Arc<Queue<M>>, item: M) -> Self {
-        Self { queue, item: Some(item), ticket: None }
+    pub(crate) const fn new(queue: Arc<Queue<M>>, item: Option<M>) -> Self {
+        Self { queue, item, ticket: None }
     }
 
     /// The item, when it was not pushed.
@@ -31,15 +31,15 @@ impl<M> WaitForRoom<M> {
 impl<M> Unpin for WaitForRoom<M> {}
 
 impl<M> Future for WaitForRoom<M> {
-    type Output = Pushed;
+    type Output = Result<(), Refusal>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Pushed> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let mut wakes = Wakes::new();
         let pushed = loop {
             match this.queue.push(&mut this.item, &mut wakes) {
-                Pushed::Full if this.queue.wait(&mut this.ticket, cx) => return Poll::Pending,
-                Pushed::Full => {}
+                Err(Refusal::Full) if this.queue.wait(&mut this.ticket, cx) => return Poll::Pending,
+                Err(Refusal::Full) => {}
                 pushed => break pushed,
             }
         };
@@ -67,7 +67,7 @@ impl<M> Queue<M> {
     /// Queues up for room. Refuses when there is some by now, or will never be.
     fn wait(&self, ticket: &mut Option<u64>, cx: &mut Context<'_>) -> bool {
         let mut state = self.lock();
-        if state.phase != super::Phase::Open {
+        if state.phase != Phase::Open {
             return false;
         }
         *ticket = Some(state.queue_up(*ticket, cx.waker()));

@@ -5,13 +5,14 @@ use std::task::Waker;
 
 use flux_core::{Error, ErrorKind, Subject};
 
+use crate::ring::Ring;
 use crate::wakes::Wakes;
 
 /// Notices that wait for one stream; of more than these only the number is kept.
 const MAX_NOTICES: usize = 16;
 
 pub(super) struct State<M> {
-    pub(super) items: VecDeque<M>,
+    pub(super) items: Ring<M>,
     /// At least what the stream holds in its buffer. Read anew only when there seems to be no room, so that publishers
     /// and stream do not pass a cache line to and fro for every item.
     pub(super) held_at_most: usize,
@@ -43,7 +44,7 @@ pub(super) enum Phase {
 impl<M> State<M> {
     pub(super) const fn new() -> Self {
         Self {
-            items: VecDeque::new(),
+            items: Ring::new(),
             held_at_most: 0,
             phase: Phase::Open,
             members: 0,
@@ -55,15 +56,6 @@ impl<M> State<M> {
             tickets: 0,
             closers: Vec::new(),
             notices: Notices { waiting: VecDeque::new(), missed: 0 },
-        }
-    }
-
-    pub(super) fn accept(&mut self, item: &mut Option<M>, wakes: &mut Wakes) {
-        let Some(item) = item.take() else { return };
-        self.items.push_back(item);
-        self.accepted += 1;
-        if !self.sleepers.is_empty() {
-            self.wake_members(wakes);
         }
     }
 
@@ -150,10 +142,8 @@ impl Notices {
 impl From<Notice> for Error {
     fn from(notice: Notice) -> Self {
         let Notice { subject, sent, expected, missed } = notice;
-        let mut text = format!("`{sent}` was sent, but `{expected}` is expected here; nobody got it");
-        if missed > 0 {
-            text.push_str(&format!(" (and {missed} more that were not kept)"));
-        }
+        let more = if missed > 0 { format!(" (and {missed} more that were not kept)") } else { String::new() };
+        let text = format!("`{sent}` was sent, but `{expected}` is expected here; nobody got it{more}");
         Self::new(ErrorKind::TypeMismatch, text).with_operation("receive").with_subject(subject)
     }
 }

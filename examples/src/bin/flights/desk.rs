@@ -11,28 +11,28 @@ use flux::prelude::*;
 use crate::report::Carrier;
 
 /// A typed bus over the wire `W`.
-pub type Bus<W> = Typed<W, Json>;
+pub(crate) type Bus<W> = Typed<W, Json>;
 
 /// The handlers' state. Cheap to clone.
-pub struct Desk<W>(Arc<Parts<W>>);
+pub(crate) struct Desk<W>(Arc<Parts<W>>);
 
-pub struct Parts<W> {
+pub(crate) struct Parts<W> {
     /// Carries flights and alerts.
-    pub bus: Bus<W>,
+    pub(crate) bus: Bus<W>,
     /// Carries requests for names.
-    pub requests: Bus<Mem>,
-    pub decoded: Counter,
-    pub dead_letters: Counter,
-    pub duplicates: Counter,
-    pub cancelled: Counter,
-    pub unknown_airlines: Counter,
-    pub by_carrier: Mutex<BTreeMap<String, Carrier>>,
+    pub(crate) requests: Bus<Mem>,
+    pub(crate) decoded: Counter,
+    pub(crate) dead_letters: Counter,
+    pub(crate) duplicates: Counter,
+    pub(crate) cancelled: Counter,
+    pub(crate) unknown_airlines: Counter,
+    pub(crate) by_carrier: Mutex<BTreeMap<String, Carrier>>,
     /// Flights that were handled, and alerts that were counted.
-    pub done: Mutex<HashSet<String>>,
+    pub(crate) done: Mutex<HashSet<String>>,
 }
 
 impl<W> Desk<W> {
-    pub fn new(bus: Bus<W>, requests: Bus<Mem>) -> Self {
+    pub(crate) fn new(bus: Bus<W>, requests: Bus<Mem>) -> Self {
         Self(Arc::new(Parts {
             bus,
             requests,
@@ -63,26 +63,26 @@ impl<W> std::ops::Deref for Desk<W> {
 
 /// A number that handlers raise.
 #[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
+pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
-    pub fn add_one(&self) {
+    pub(crate) fn add_one(&self) {
         self.0.fetch_add(1, Relaxed);
     }
 
-    pub fn value(&self) -> u64 {
+    pub(crate) fn value(&self) -> u64 {
         self.0.load(Relaxed)
     }
 }
 
 /// Locks what a handler that panicked may have held: each change to it is whole.
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The names of the airlines, and the failures that were asked for.
 #[derive(Debug, Clone)]
-pub struct Airlines(Arc<AirlinesInner>);
+pub(crate) struct Airlines(Arc<AirlinesInner>);
 
 #[derive(Debug)]
 struct AirlinesInner {
@@ -94,7 +94,7 @@ struct AirlinesInner {
 
 impl Airlines {
     /// The airlines that come with the program.
-    pub fn new(fail_every: Option<u64>) -> Self {
+    pub(crate) fn new(fail_every: Option<u64>) -> Self {
         let lines = include_str!("../../../data/airlines.csv").lines().skip(1);
         let names = lines.filter_map(|line| line.split_once(',')).map(|(code, name)| (code.into(), name.into()));
         let inner =
@@ -102,12 +102,12 @@ impl Airlines {
         Self(Arc::new(inner))
     }
 
-    pub fn name(&self, carrier: &str) -> Option<&String> {
+    pub(crate) fn name(&self, carrier: &str) -> Option<&String> {
         self.0.names.get(carrier)
     }
 
     /// Whether this request is one that is to fail: each Nth, once.
-    pub fn fails(&self, flight: &str) -> bool {
+    pub(crate) fn fails(&self, flight: &str) -> bool {
         let Some(every) = self.0.fail_every else { return false };
         let mut failed = lock(&self.0.failed);
         if failed.contains(flight) {

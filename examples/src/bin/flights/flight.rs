@@ -6,66 +6,66 @@ use serde::{Deserialize, Serialize};
 
 /// One departure, as the data has it. Times are local, as `hhmm`; durations are minutes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Flight {
-    pub year: u16,
-    pub month: u8,
-    pub day: u8,
-    pub dep_time: Option<u16>,
-    pub sched_dep_time: u16,
-    pub dep_delay: Option<i32>,
-    pub arr_time: Option<u16>,
-    pub sched_arr_time: u16,
-    pub arr_delay: Option<i32>,
-    pub carrier: String,
-    pub flight: u32,
-    pub tailnum: Option<String>,
-    pub origin: String,
-    pub dest: String,
-    pub air_time: Option<u32>,
-    pub distance: u32,
-    pub hour: u8,
-    pub minute: u8,
-    pub time_hour: String,
+pub(crate) struct Flight {
+    pub(crate) year: u16,
+    pub(crate) month: u8,
+    pub(crate) day: u8,
+    pub(crate) dep_time: Option<u16>,
+    pub(crate) sched_dep_time: u16,
+    pub(crate) dep_delay: Option<i32>,
+    pub(crate) arr_time: Option<u16>,
+    pub(crate) sched_arr_time: u16,
+    pub(crate) arr_delay: Option<i32>,
+    pub(crate) carrier: String,
+    pub(crate) flight: u32,
+    pub(crate) tailnum: Option<String>,
+    pub(crate) origin: String,
+    pub(crate) dest: String,
+    pub(crate) air_time: Option<u32>,
+    pub(crate) distance: u32,
+    pub(crate) hour: u8,
+    pub(crate) minute: u8,
+    pub(crate) time_hour: String,
 }
 
 impl Flight {
     /// What makes this departure the one it is.
-    pub fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         let Self { carrier, flight, origin, dest, year, month, day, sched_dep_time, .. } = self;
         format!("{carrier}-{flight}-{origin}-{dest}-{year}-{month}-{day}-{sched_dep_time}")
     }
 
     /// Where it is published: `flights.<origin>.<carrier>`.
-    pub fn subject(&self) -> flux::Result<Subject> {
+    pub(crate) fn subject(&self) -> flux::Result<Subject> {
         Domain::new("flights")?.entity(&self.origin)?.event(&self.carrier)
     }
 
     /// How many minutes late it left, if that was an hour or more.
-    pub fn long_delay(&self) -> Option<i32> {
+    pub(crate) fn long_delay(&self) -> Option<i32> {
         self.dep_delay.filter(|minutes| *minutes >= 60)
     }
 }
 
 /// A flight that left an hour late or more.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Alert {
-    pub carrier: String,
+pub(crate) struct Alert {
+    pub(crate) carrier: String,
     /// The carrier's code again, when its name is not known.
-    pub airline: String,
-    pub flight: u32,
-    pub dep_delay: i32,
+    pub(crate) airline: String,
+    pub(crate) flight: u32,
+    pub(crate) dep_delay: i32,
 }
 
 /// Asks for an airline's name.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct NameRequest {
-    pub carrier: String,
+pub(crate) struct NameRequest {
+    pub(crate) carrier: String,
     /// The flight it is asked for.
-    pub flight: String,
+    pub(crate) flight: String,
 }
 
 /// An airline's name.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct AirlineName {
-    pub name: String,
+pub(crate) struct AirlineName {
+    pub(crate) name: String,
 }

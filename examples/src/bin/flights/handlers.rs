@@ -8,7 +8,7 @@ use crate::desk::{Airlines, Bus, Desk, lock};
 use crate::flight::{AirlineName, Alert, Flight, NameRequest};
 
 /// A transport of bytes that the job can run on.
-pub trait Wire:
+pub(crate) trait Wire:
     Publisher<flux::Bytes, Receipt: Told> + Subscriber<flux::Bytes, Deliveries: 'static> + Clone + 'static
 {
 }
@@ -19,7 +19,7 @@ impl<W> Wire for W where
 }
 
 /// What a receipt says about an id that was there before.
-pub trait Told {
+pub(crate) trait Told {
     fn is_duplicate(&self) -> bool;
 }
 
@@ -36,7 +36,7 @@ impl Told for Stored {
 }
 
 /// `flights.raw`: gives each line its id and its subject.
-pub async fn on_raw<W: Wire>(
+pub(crate) async fn on_raw<W: Wire>(
     raw: Message<Flight>,
     State(desk): State<Desk<W>>,
     about: Metadata,
@@ -53,7 +53,7 @@ pub async fn on_raw<W: Wire>(
 }
 
 /// `flights.*.*`: cancelled, long delayed, or nothing to tell.
-pub async fn on_flight<W: Wire>(flight: Message<Flight>, State(desk): State<Desk<W>>) -> Result<(), Failure> {
+pub(crate) async fn on_flight<W: Wire>(flight: Message<Flight>, State(desk): State<Desk<W>>) -> Result<(), Failure> {
     let id = flight.id().unwrap_or_default().to_owned();
     if lock(&desk.done).contains(&id) {
         desk.duplicates.add_one();
@@ -88,7 +88,10 @@ async fn airline_name<W: Wire>(desk: &Desk<W>, flight: &Flight, id: &str) -> Res
 }
 
 /// `airlines.name`: answers with an airline's name.
-pub async fn on_name(request: Message<NameRequest>, State(airlines): State<Airlines>) -> Result<AirlineName, Failure> {
+pub(crate) async fn on_name(
+    request: Message<NameRequest>,
+    State(airlines): State<Airlines>,
+) -> Result<AirlineName, Failure> {
     let NameRequest { carrier, flight } = request.payload;
     if airlines.fails(&flight) {
         return Err(RemoteError::new("503", "the desk is busy, as it was asked to be").into());
@@ -100,7 +103,7 @@ pub async fn on_name(request: Message<NameRequest>, State(airlines): State<Airli
 }
 
 /// `alerts.>`: counts per carrier.
-pub async fn on_alert<W: Wire>(alert: Message<Alert>, State(desk): State<Desk<W>>) -> Result<(), Failure> {
+pub(crate) async fn on_alert<W: Wire>(alert: Message<Alert>, State(desk): State<Desk<W>>) -> Result<(), Failure> {
     let id = alert.id().unwrap_or_default().to_owned();
     if lock(&desk.done).insert(id) {
         lock(&desk.by_carrier).entry(alert.payload.carrier.clone()).or_default().add(alert.payload);
@@ -109,13 +112,16 @@ pub async fn on_alert<W: Wire>(alert: Message<Alert>, State(desk): State<Desk<W>
 }
 
 /// `dlq.flights.raw`: counts the lines that were no flights.
-pub async fn on_dead_letter<W: Wire>(_: Message<flux::Bytes>, State(desk): State<Desk<W>>) -> Result<(), Failure> {
+pub(crate) async fn on_dead_letter<W: Wire>(
+    _: Message<flux::Bytes>,
+    State(desk): State<Desk<W>>,
+) -> Result<(), Failure> {
     desk.dead_letters.add_one();
     Ok(())
 }
 
 /// Publishes one line as it is. A stream that is full for the moment is asked again.
-pub async fn publish_line<W: Wire>(bus: &Bus<W>, line: flux::Bytes) -> flux::Result<()> {
+pub(crate) async fn publish_line<W: Wire>(bus: &Bus<W>, line: flux::Bytes) -> flux::Result<()> {
     loop {
         match bus.wire().send(Message::to(subject!("flights.raw"), line.clone())).await {
             Ok(_) => return Ok(()),

@@ -10,7 +10,7 @@ use flux::Bytes;
 ///
 /// # Errors
 /// When the file cannot be read, saying which.
-pub fn open(path: Option<&Path>) -> Result<Box<dyn BufRead + Send>, String> {
+pub(crate) fn open(path: Option<&Path>) -> Result<Box<dyn BufRead + Send>, String> {
     let Some(path) = path else { return Ok(Box::new(BufReader::new(io::stdin()))) };
     match File::open(path) {
         Ok(file) if !file.metadata().is_ok_and(|about| about.is_dir()) => Ok(Box::new(BufReader::new(file))),
@@ -23,7 +23,7 @@ pub fn open(path: Option<&Path>) -> Result<Box<dyn BufRead + Send>, String> {
 ///
 /// # Errors
 /// When reading fails.
-pub fn next_line(input: &mut dyn BufRead) -> io::Result<Option<Bytes>> {
+pub(crate) fn next_line(input: &mut dyn BufRead) -> io::Result<Option<Bytes>> {
     loop {
         let mut line = Vec::new();
         if input.read_until(b'\n', &mut line)? == 0 {

@@ -1,6 +1,5 @@
 //! Real flights through typed handlers: `cargo run --release -p flux-examples --bin flights`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to its user")]
-#![expect(missing_docs, reason = "the fields are the data's, and the names say the rest")]
 
 mod desk;
 mod flight;
@@ -10,7 +9,6 @@ mod options;
 mod report;
 
 use std::io::{BufRead, IsTerminal as _};
-use std::pin::pin;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use lexopt::{Arg, Parser, ValueExt as _};
 
 /// The text of `--help`.
-pub const HELP: &str = "\
+pub(crate) const HELP: &str = "\
 Reads flights, publishes each, and finds out which airlines left an hour late or more.
 
 Usage: flights [OPTIONS]
@@ -23,22 +23,22 @@ const WEEK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/flights-week1.json
 
 /// How the job is to run.
 #[derive(Debug)]
-pub struct Options {
+pub(crate) struct Options {
     /// `None` is standard input.
-    pub input: Option<PathBuf>,
+    pub(crate) input: Option<PathBuf>,
     /// What carries the messages.
-    pub transport: Transport,
+    pub(crate) transport: Transport,
     /// Flights handled at the same time.
-    pub concurrency: usize,
+    pub(crate) concurrency: usize,
     /// The desk fails each request whose number this divides, once.
-    pub fail_every: Option<u64>,
+    pub(crate) fail_every: Option<u64>,
     /// Print the report as JSON.
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 /// What carries the messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transport {
+pub(crate) enum Transport {
     /// In-process channels: at most once.
     Mem,
     /// An in-process stream: at least once.
@@ -50,7 +50,7 @@ impl Options {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn parse(mut parser: Parser) -> Result<Option<Self>, lexopt::Error> {
+    pub(crate) fn parse(mut parser: Parser) -> Result<Option<Self>, lexopt::Error> {
         let mut options = Self {
             input: Some(WEEK.into()),
             transport: Transport::Stream,

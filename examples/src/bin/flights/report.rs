@@ -12,33 +12,33 @@ const BAR: u64 = 40;
 
 /// What the job found out.
 #[derive(Debug, Serialize)]
-pub struct Report {
-    pub lines: u64,
-    pub decoded: u64,
-    pub dead_letters: u64,
-    pub duplicates: u64,
-    pub cancelled: u64,
-    pub alerts: u64,
-    pub unknown_airlines: u64,
-    pub retries: u64,
-    pub by_carrier: BTreeMap<String, Carrier>,
-    pub elapsed_s: f64,
+pub(crate) struct Report {
+    pub(crate) lines: u64,
+    pub(crate) decoded: u64,
+    pub(crate) dead_letters: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) cancelled: u64,
+    pub(crate) alerts: u64,
+    pub(crate) unknown_airlines: u64,
+    pub(crate) retries: u64,
+    pub(crate) by_carrier: BTreeMap<String, Carrier>,
+    pub(crate) elapsed_s: f64,
 }
 
 /// The alerts of one carrier.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Carrier {
-    pub name: String,
-    pub alerts: u64,
-    pub mean_delay_min: f64,
-    pub max_delay_min: i32,
+pub(crate) struct Carrier {
+    pub(crate) name: String,
+    pub(crate) alerts: u64,
+    pub(crate) mean_delay_min: f64,
+    pub(crate) max_delay_min: i32,
     #[serde(skip)]
     total_delay_min: i64,
 }
 
 impl Carrier {
     /// Counts one alert.
-    pub fn add(&mut self, alert: Alert) {
+    pub(crate) fn add(&mut self, alert: Alert) {
         self.name = alert.airline;
         self.alerts += 1;
         self.total_delay_min += i64::from(alert.dep_delay);
@@ -54,7 +54,7 @@ impl Report {
     ///
     /// # Errors
     /// The invariant that does not hold.
-    pub fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         let Self { lines, decoded, dead_letters, .. } = self;
         if *lines == decoded + dead_letters {
             return Ok(());
@@ -65,7 +65,7 @@ impl Report {
     }
 
     /// The table with a bar for each airline.
-    pub fn table(&self) -> String {
+    pub(crate) fn table(&self) -> String {
         let mut text = String::new();
         let Self { lines, decoded, dead_letters, duplicates, cancelled, alerts, unknown_airlines, retries, .. } = self;
         let _ =

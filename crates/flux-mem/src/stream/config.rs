@@ -1,0 +1,268 @@
+//! The options of streams and consumers. Names and defaults are JetStream's.
+
+use std::time::{Duration, SystemTime};
+
+use flux_core::{Error, ErrorKind, Result, SubjectFilter};
+
+/// When a stream lets go of a message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Retention {
+    /// When a limit says so.
+    #[default]
+    Limits,
+    /// When every consumer that takes it has settled it, at once when there is none; or when a limit says so.
+    Interest,
+    /// When its one consumer has settled it; or when a limit says so. Two consumers may not take the same messages.
+    WorkQueue,
+}
+
+/// What a full stream does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Discard {
+    /// Lets go of its oldest messages, settled or not.
+    #[default]
+    Old,
+    /// Refuses new ones with [`ErrorKind::Full`].
+    New,
+}
+
+/// Where a consumer begins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeliverPolicy {
+    /// At the oldest message.
+    #[default]
+    All,
+    /// At the newest message there is.
+    Last,
+    /// At the newest message of each subject there is.
+    LastPerSubject,
+    /// At what is published from now on.
+    New,
+    /// At this place.
+    FromSequence(u64),
+    /// At the first message stored then or later.
+    FromTime(SystemTime),
+}
+
+/// How a stream is to be.
+///
+/// Defaults: no limits, [`Retention::Limits`], [`Discard::Old`], a duplicate window of two minutes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct StreamConfig {
+    pub(super) name: String,
+    pub(super) subjects: Vec<String>,
+    pub(super) retention: Retention,
+    pub(super) discard: Discard,
+    pub(super) max_messages: Option<u64>,
+    pub(super) max_messages_per_subject: Option<u64>,
+    pub(super) max_bytes: Option<u64>,
+    pub(super) max_message_bytes: Option<u64>,
+    pub(super) max_age: Option<Duration>,
+    pub(super) duplicate_window: Duration,
+}
+
+impl StreamConfig {
+    /// A stream that takes what these filters match.
+    pub fn new<I>(name: impl Into<String>, subjects: I) -> Self
+    where
+        I: IntoIterator<Item: Into<String>>,
+    {
+        Self {
+            name: name.into(),
+            subjects: subjects.into_iter().map(Into::into).collect(),
+            retention: Retention::default(),
+            discard: Discard::default(),
+            max_messages: None,
+            max_messages_per_subject: None,
+            max_bytes: None,
+            max_message_bytes: None,
+            max_age: None,
+            duplicate_window: Duration::from_secs(120),
+        }
+    }
+
+    /// When the stream lets go of a message.
+    pub const fn with_retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
+    }
+
+    /// What the stream does when it is full.
+    pub const fn with_discard(mut self, discard: Discard) -> Self {
+        self.discard = discard;
+        self
+    }
+
+    /// The most messages it holds; at least 1.
+    pub const fn with_max_messages(mut self, messages: u64) -> Self {
+        self.max_messages = Some(messages);
+        self
+    }
+
+    /// The most messages of one subject it holds; at least 1. The subject's oldest goes first, whatever [`Discard`] says.
+    pub const fn with_max_messages_per_subject(mut self, messages: u64) -> Self {
+        self.max_messages_per_subject = Some(messages);
+        self
+    }
+
+    /// The most bytes of subjects, headers and payloads it holds; at least 1.
+    pub const fn with_max_bytes(mut self, bytes: u64) -> Self {
+        self.max_bytes = Some(bytes);
+        self
+    }
+
+    /// The most bytes one message may have; a larger one is [`ErrorKind::TooLarge`].
+    pub const fn with_max_message_bytes(mut self, bytes: u64) -> Self {
+        self.max_message_bytes = Some(bytes);
+        self
+    }
+
+    /// How long it holds a message.
+    pub const fn with_max_age(mut self, age: Duration) -> Self {
+        self.max_age = Some(age);
+        self
+    }
+
+    /// How long a message's `X-Message-ID` is remembered; zero turns deduplication off.
+    pub const fn with_duplicate_window(mut self, window: Duration) -> Self {
+        self.duplicate_window = window;
+        self
+    }
+
+    pub(super) fn check(self) -> Result<(Self, Vec<SubjectFilter>)> {
+        let invalid = |what: &str| {
+            let message = format!("stream `{}`: {what}", self.name);
+            Err(Error::new(ErrorKind::InvalidInput, message))
+        };
+        if self.name.is_empty() {
+            return invalid("the name is empty");
+        }
+        if self.subjects.is_empty() {
+            return invalid("it takes no subjects");
+        }
+        let limits = [self.max_messages, self.max_messages_per_subject, self.max_bytes, self.max_message_bytes];
+        if limits.contains(&Some(0)) || self.max_age == Some(Duration::ZERO) {
+            return invalid("a limit of 0 would hold nothing; leave the limit out for none");
+        }
+        let subjects: Vec<_> = self.subjects.iter().map(|filter| SubjectFilter::new(filter)).collect::<Result<_>>()?;
+        for (index, one) in subjects.iter().enumerate() {
+            if let Some(other) = subjects.iter().skip(index + 1).find(|other| one.overlaps(other)) {
+                return invalid(&format!("the subjects `{one}` and `{other}` overlap"));
+            }
+        }
+        Ok((self, subjects))
+    }
+}
+
+/// How a consumer is to be.
+///
+/// Defaults: every message of the stream from the oldest on, an ack wait of 30 s, deliveries without end, at most 1,000
+/// messages unsettled at a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct ConsumerConfig {
+    pub(super) durable: Option<String>,
+    pub(super) filters: Vec<String>,
+    pub(super) deliver: DeliverPolicy,
+    pub(super) ack_wait: Duration,
+    pub(super) max_deliver: Option<u64>,
+    pub(super) max_ack_pending: usize,
+    pub(super) backoff: Vec<Duration>,
+}
+
+impl ConsumerConfig {
+    /// A consumer that stays, with its place in the stream, until it is deleted.
+    pub fn durable(name: impl Into<String>) -> Self {
+        Self { durable: Some(name.into()), ..Self::ephemeral() }
+    }
+
+    /// A consumer that is gone with its last handle.
+    pub fn ephemeral() -> Self {
+        Self {
+            durable: None,
+            filters: Vec::new(),
+            deliver: DeliverPolicy::default(),
+            ack_wait: Duration::from_secs(30),
+            max_deliver: None,
+            max_ack_pending: 1000,
+            backoff: Vec::new(),
+        }
+    }
+
+    /// Takes only what this filter matches; called again, also what the next one does.
+    pub fn with_filter(mut self, filter: impl Into<String>) -> Self {
+        self.filters.push(filter.into());
+        self
+    }
+
+    /// Where the consumer begins.
+    pub const fn with_deliver_policy(mut self, policy: DeliverPolicy) -> Self {
+        self.deliver = policy;
+        self
+    }
+
+    /// How long a delivery may stay unsettled before it is repeated.
+    pub const fn with_ack_wait(mut self, wait: Duration) -> Self {
+        self.ack_wait = wait;
+        self
+    }
+
+    /// How often a message is delivered at most; at least 1. After that it stays in the stream, but not for this consumer.
+    pub const fn with_max_deliver(mut self, times: u64) -> Self {
+        self.max_deliver = Some(times);
+        self
+    }
+
+    /// How many deliveries may be unsettled at a time; at least 1.
+    pub const fn with_max_ack_pending(mut self, messages: usize) -> Self {
+        self.max_ack_pending = messages;
+        self
+    }
+
+    /// Takes the place of the ack wait: its first step after the first delivery, and so on; the last step stays.
+    pub fn with_backoff(mut self, steps: impl IntoIterator<Item = Duration>) -> Self {
+        self.backoff = steps.into_iter().collect();
+        self
+    }
+
+    /// How long to wait for the settlement of this delivery of a message, counted from 1.
+    pub(super) fn wait(&self, delivery: u64) -> Duration {
+        let step = usize::try_from(delivery.saturating_sub(1)).unwrap_or(usize::MAX);
+        self.backoff.get(step).or(self.backoff.last()).copied().unwrap_or(self.ack_wait)
+    }
+
+    pub(super) fn check(&self) -> Result<Vec<SubjectFilter>> {
+        let what = if self.durable.as_deref() == Some("") {
+            "the name is empty"
+        } else if self.max_deliver == Some(0) || self.max_ack_pending == 0 {
+            "a limit of 0 would deliver nothing"
+        } else if self.ack_wait.is_zero() {
+            "an ack wait of 0 leaves no time to settle"
+        } else {
+            return self.filters.iter().map(|filter| SubjectFilter::new(filter)).collect();
+        };
+        Err(self.invalid(what))
+    }
+
+    pub(super) fn invalid(&self, what: &str) -> Error {
+        let name = self.durable.as_deref().unwrap_or("(ephemeral)");
+        Error::new(ErrorKind::InvalidInput, format!("consumer `{name}`: {what}"))
+    }
+
+    /// The names of the fields in which the two differ.
+    pub(super) fn differences(&self, other: &Self) -> Vec<&'static str> {
+        let fields = [
+            ("filters", self.filters == other.filters),
+            ("deliver_policy", self.deliver == other.deliver),
+            ("ack_wait", self.ack_wait == other.ack_wait),
+            ("max_deliver", self.max_deliver == other.max_deliver),
+            ("max_ack_pending", self.max_ack_pending == other.max_ack_pending),
+            ("backoff", self.backoff == other.backoff),
+        ];
+        fields.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect()
+    }
+}
