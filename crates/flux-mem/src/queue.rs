@@ -3,6 +3,7 @@
 mod room;
 mod state;
 
+use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -25,7 +26,7 @@ const WATCHED: usize = 1 << (usize::BITS - 1);
 /// Invariant: what is queued and what that buffer still holds are together never more than the capacity.
 pub(crate) struct Queue<M> {
     state: Mutex<State<M>>,
-    /// How many items the only stream has taken and not handed out yet, and [`WATCHED`].
+    /// How many items streams have taken and not handed out yet, and [`WATCHED`].
     held: Line<AtomicUsize>,
     capacity: usize,
     /// The name of the group whose members share the queue.
@@ -86,60 +87,53 @@ impl<M> Queue<M> {
         Ok(())
     }
 
-    /// Takes the next item, and with it, when the stream has the queue for itself, all others into `buffer`.
-    pub(crate) fn poll_take(
+    /// Moves the next item into `buffer`, and with it, when the stream has the queue for itself, all others.
+    pub(crate) fn poll_fill(
         &self,
         buffer: &mut Ring<M>,
         member: usize,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<M, Notice>>> {
-        let mut wakes = Wakes::new();
-        let taken = self.take(buffer, member, cx, &mut wakes);
-        wakes.wake();
-        taken
-    }
-
-    fn take(
-        &self,
-        buffer: &mut Ring<M>,
-        member: usize,
-        cx: &mut Context<'_>,
-        wakes: &mut Wakes,
-    ) -> Poll<Option<Result<M, Notice>>> {
+    ) -> Poll<Option<Result<(), Notice>>> {
         let mut state = self.lock();
         if let Some(notice) = state.notices.pop() {
             return Poll::Ready(Some(Err(notice)));
         }
-        let item = if self.group.is_some() {
-            state.items.pop()
-        } else {
-            std::mem::swap(&mut state.items, buffer);
-            let item = buffer.pop();
-            state.held_at_most = buffer.len();
-            self.held.0.store(buffer.len() | state.watched(), Ordering::Release);
-            item
-        };
-        if let Some(item) = item {
-            self.shrunk(&mut state, wakes);
-            return Poll::Ready(Some(Ok(item)));
+        if !state.items.is_empty() {
+            if self.group.is_some() {
+                buffer.push(&mut state.items.pop());
+            } else {
+                mem::swap(&mut state.items, buffer);
+            }
+            let held = self.held.0.fetch_add(buffer.len(), Ordering::AcqRel) & !WATCHED;
+            state.held_at_most = held + buffer.len();
+            return Poll::Ready(Some(Ok(())));
         }
         if state.phase != Phase::Open {
             return Poll::Ready(None);
         }
         state.sleep(member, cx.waker());
         // A publisher that was woken may be busy with other things by now; none may sleep beside an empty queue.
-        state.wake_publishers(usize::MAX, wakes);
+        let mut wakes = Wakes::new();
+        state.wake_publishers(usize::MAX, &mut wakes);
         self.watch(&state);
+        drop(state);
+        wakes.wake();
         Poll::Pending
     }
 
-    /// Tells the queue that an item has left the stream's buffer.
+    /// Tells the queue that an item has left a stream's buffer.
+    #[inline]
     pub(crate) fn handed_out(&self) {
         if self.held.0.fetch_sub(1, Ordering::AcqRel) & WATCHED != 0 {
-            let mut wakes = Wakes::new();
-            self.shrunk(&mut self.lock(), &mut wakes);
-            wakes.wake();
+            self.make_room_known();
         }
+    }
+
+    #[cold]
+    fn make_room_known(&self) {
+        let mut wakes = Wakes::new();
+        self.shrunk(&mut self.lock(), &mut wakes);
+        wakes.wake();
     }
 
     /// Wakes as many publishers as there is room for, and whoever waits for the queue to be empty.
@@ -186,7 +180,7 @@ impl<M> Queue<M> {
         state.wake_publishers(usize::MAX, &mut wakes);
         state.wake_closers(&mut wakes);
         self.held.0.store(0, Ordering::Release);
-        let items = std::mem::replace(&mut state.items, Ring::new());
+        let items = mem::replace(&mut state.items, Ring::new());
         drop(state);
         wakes.wake();
         items

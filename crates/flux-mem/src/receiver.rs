@@ -6,13 +6,13 @@ use std::task::{Context, Poll, ready};
 use flux_core::{Result, SubjectFilter};
 
 use crate::mem::Shared;
-use crate::queue::Queue;
+use crate::queue::{Notice, Queue};
 use crate::registry::Item;
 use crate::ring::Ring;
 
 /// How many items a stream takes from its queue before it lets other tasks run. Items that come as fast as they are
 /// taken would otherwise keep the task going for ever.
-const MAX_STREAK: usize = 1024;
+const MAX_STREAK: usize = 16 * 1024;
 
 /// One member of a queue. Dropped, it unsubscribes.
 pub(crate) struct Receiver<M: Item> {
@@ -43,29 +43,30 @@ impl<M: Item> Receiver<M> {
     #[inline]
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<M>>> {
         loop {
-            let next = match self.buffer.pop() {
-                Some(item) => {
-                    self.queue.handed_out();
-                    Some(Ok(item))
+            if let Some(item) = self.buffer.pop() {
+                self.queue.handed_out();
+                if !item.is_abandoned() {
+                    return Poll::Ready(Some(Ok(item)));
                 }
-                None => ready!(self.poll_take(cx)),
-            };
-            match next {
-                Some(Ok(item)) if item.is_abandoned() => {}
-                next => return Poll::Ready(next),
+            } else {
+                match ready!(self.poll_fill(cx)) {
+                    Some(Ok(())) => {}
+                    Some(Err(notice)) => return Poll::Ready(Some(Err(notice.into()))),
+                    None => return Poll::Ready(None),
+                }
             }
         }
     }
 
-    fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<M>>> {
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<(), Notice>>> {
         if self.streak >= MAX_STREAK {
             self.streak = 0;
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let taken = self.queue.poll_take(&mut self.buffer, self.member, cx);
-        self.streak = if taken.is_ready() { self.streak + 1 + self.buffer.len() } else { 0 };
-        taken.map(|taken| taken.map(|item| Ok(item?)))
+        let filled = self.queue.poll_fill(&mut self.buffer, self.member, cx);
+        self.streak = if filled.is_ready() { self.streak + self.buffer.len() } else { 0 };
+        filled
     }
 }
 

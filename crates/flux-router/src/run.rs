@@ -77,7 +77,7 @@ where
         First::Right(second) => (second, Ok(())),
     };
     stop.ask();
-    let cut = async { race(pin!(sleep(drain)), second.wait()).await };
+    let cut = async { race(pin!(sleep(drain)), second).await };
     if let First::Left(drained) = race(pin!(finish_all(&mut tasks)), cut).await {
         result = result.and(drained);
     }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::future::{Future, pending};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use flux_core::BoxFuture;
 
@@ -16,9 +18,14 @@ impl SecondSignal {
     pub fn when(future: impl Future<Output = ()> + Send + 'static) -> Self {
         Self(Box::pin(future))
     }
+}
 
-    pub(crate) async fn wait(self) {
-        self.0.await;
+/// Done when the second request has come.
+impl Future for SecondSignal {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.as_mut().poll(cx)
     }
 }
 

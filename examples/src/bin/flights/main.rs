@@ -14,9 +14,8 @@ use std::time::{Duration, Instant};
 
 use flux::mem::{Mem, Retention, StreamConfig};
 use flux::prelude::*;
-use flux::router::Handle;
 use indicatif::{ProgressBar, ProgressStyle};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::desk::{Airlines, Bus, Desk};
 use crate::handlers::{Wire, on_alert, on_dead_letter, on_flight, on_name, on_raw, publish_line};
@@ -106,13 +105,14 @@ async fn job<W: Wire>(wire: W, options: &Options, input: Box<dyn BufRead + Send>
         .route("dlq.flights.raw", &Typed::new(wire, Raw), on_dead_letter);
 
     let handle = router.handle();
-    let running = tokio::spawn(router.run_until(shutdown_signal()));
+    let running = tokio::spawn(router.run());
     handle.ready().await?;
-    let lines = feed(&bus, &desk, &handle, input).await?;
-    handle
-        .settled()
-        .await
-        .or_else(|error| if error.kind() == flux::ErrorKind::Closed { Ok(()) } else { Err(error) })?;
+    let mut signals = signals();
+    let lines = feed(&bus, &desk, &mut signals, input).await?;
+    tokio::select! {
+        settled = handle.settled() => settled?,
+        () = signalled(&mut signals, 2) => {}
+    }
     handle.stop();
     let ran = running.await.map_err(|error| flux::Error::new(flux::ErrorKind::Other, error.to_string()))??;
 
@@ -131,11 +131,11 @@ async fn job<W: Wire>(wire: W, options: &Options, input: Box<dyn BufRead + Send>
     })
 }
 
-/// Publishes the lines until they end or the router is asked to stop; returns how many.
+/// Publishes the lines until they end or somebody wants them to; returns how many.
 async fn feed<W: Wire>(
     bus: &Bus<W>,
     desk: &Desk<W>,
-    handle: &Handle,
+    signals: &mut watch::Receiver<u8>,
     input: Box<dyn BufRead + Send>,
 ) -> flux::Result<u64> {
     let bar = progress();
@@ -144,7 +144,7 @@ async fn feed<W: Wire>(
     loop {
         let line = tokio::select! {
             line = lines.recv() => line,
-            () = handle.stopping() => None,
+            () = signalled(signals, 1) => None,
         };
         let Some(line) = line else { break };
         let line =
@@ -152,12 +152,30 @@ async fn feed<W: Wire>(
         publish_line(bus, line).await?;
         published += 1;
         bar.inc(1);
-        while published - desk.decoded.value() - desk.dead_letters.value() >= IN_FLIGHT {
+        while *signals.borrow() == 0 && published - desk.decoded.value() - desk.dead_letters.value() >= IN_FLIGHT {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
     bar.finish_and_clear();
     Ok(published)
+}
+
+/// Counts the requests to stop: after the first no more lines are read, after the second nothing is waited for.
+fn signals() -> watch::Receiver<u8> {
+    let (signals, seen) = watch::channel(0);
+    tokio::spawn(async move {
+        let second = shutdown_signal().await;
+        signals.send_replace(1);
+        second.await;
+        signals.send_replace(2);
+    });
+    seen
+}
+
+async fn signalled(signals: &mut watch::Receiver<u8>, times: u8) {
+    if signals.wait_for(|seen| *seen >= times).await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Reads on a thread of its own, so that a slow input holds up nothing else.

@@ -1,0 +1,26 @@
+//! A contender: one library doing one job, under a name.
+
+use crate::Result;
+use crate::stopwatch::Stopwatch;
+
+pub mod mpsc;
+pub mod omniqueue;
+pub mod ruststream;
+pub mod service;
+
+/// One library doing one job.
+///
+/// Most libraries do the same jobs, so they implement [`service::Service`] and are wrapped in
+/// [`service::Driven`]. What has a job of its own implements this: set up outside of
+/// [`Stopwatch::measure`], work inside.
+pub trait Contender: Send + Sync {
+    /// The name in tables, limits and on the command line. Unique over all suites.
+    fn name(&self) -> &'static str;
+
+    /// Sends `messages` and returns when the last is handled.
+    ///
+    /// # Errors
+    ///
+    /// When the library refuses to start or to take a message.
+    fn run(&self, messages: u64, stopwatch: &mut Stopwatch) -> Result;
+}

@@ -1,0 +1,104 @@
+//! A suite: the contenders of one question, run in turns.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::Result;
+use crate::contender::Contender;
+use crate::limit::Limit;
+use crate::measurement::Measurement;
+use crate::options::Options;
+use crate::turns::{self, Turn};
+
+pub(crate) mod instructions;
+pub mod json;
+pub mod mem;
+pub(crate) mod telemetry;
+
+/// Rounds without `--rounds`.
+pub(crate) const ROUNDS: u64 = 7;
+
+/// One question and who answers it.
+pub struct Suite {
+    /// The word on the command line; suites may share it.
+    pub command: &'static str,
+    /// What is asked, as a heading.
+    pub title: &'static str,
+    /// What one message goes through.
+    pub method: &'static str,
+    /// Messages per round.
+    pub messages: u64,
+    /// Who; the first is what the others are compared with.
+    pub contenders: Vec<Arc<dyn Contender>>,
+    /// What must hold.
+    pub limits: Vec<Limit>,
+}
+
+/// Every suite, in the order of the report.
+#[must_use]
+pub fn all() -> Vec<Suite> {
+    let mut suites = vec![mem::suite()];
+    suites.extend(json::suites());
+    suites
+}
+
+/// The contender called `name`.
+///
+/// # Errors
+///
+/// When there is none, with the names there are.
+pub fn contender(name: &str) -> Result<Arc<dyn Contender>> {
+    let all: Vec<_> = all().into_iter().flat_map(|s| s.contenders).collect();
+    let names: Vec<_> = all.iter().map(|contender| contender.name()).collect();
+    let names = names.join("\n  ");
+    all.into_iter()
+        .find(|contender| contender.name() == name)
+        .ok_or_else(|| format!("no contender is called {name}; there are\n  {names}").into())
+}
+
+impl Suite {
+    /// Measures the contenders that `options` ask for.
+    pub(crate) fn run(&self, options: &Options) -> Result<Vec<Measurement>> {
+        let names = self.contenders.iter().map(|contender| contender.name());
+        let turns: Vec<_> = names.filter(|name| name.contains(&options.only)).map(Turn::new).collect::<Result<_>>()?;
+        turns::take(&turns, options.rounds(ROUNDS), options.messages(self.messages))
+    }
+}
+
+impl fmt::Debug for Suite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Suite").field("title", &self.title).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::stopwatch::Stopwatch;
+
+    #[test]
+    fn names_are_unique() {
+        let names: Vec<_> =
+            all().iter().flat_map(|suite| &suite.contenders).map(|contender| contender.name()).collect();
+        let unique: HashSet<_> = names.iter().collect();
+        assert_eq!(unique.len(), names.len(), "{names:?}");
+    }
+
+    #[test]
+    fn every_contender_handles_every_message() -> Result {
+        for suite in all() {
+            for contender in &suite.contenders {
+                contender.run(2_500, &mut Stopwatch::default())?;
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn an_unknown_contender_is_refused_with_the_names_there_are() {
+        let error = contender("nobody").map(|_| ()).expect_err("refused");
+        assert!(error.to_string().contains("tokio mpsc"));
+    }
+}
