@@ -30,10 +30,12 @@ impl<T: Serialize + DeserializeOwned> Format<T> for Bincode {
     fn read(&self, payload: &Bytes, limit: usize) -> Result<T> {
         // The crate takes its bound at compile time: the next of these that is large enough.
         const LARGE: usize = 256 * 1024 * 1024;
-        match limit {
-            ..=DEFAULT_LIMIT => read(payload, config::standard().with_limit::<DEFAULT_LIMIT>()),
-            ..=LARGE => read(payload, config::standard().with_limit::<LARGE>()),
-            _ => read(payload, config::standard()),
+        if limit <= DEFAULT_LIMIT {
+            read(payload, config::standard().with_limit::<DEFAULT_LIMIT>())
+        } else if limit <= LARGE {
+            read(payload, config::standard().with_limit::<LARGE>())
+        } else {
+            read(payload, config::standard())
         }
     }
 }

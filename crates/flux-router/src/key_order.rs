@@ -13,7 +13,9 @@ use tokio::sync::{Mutex as Turns, OwnedMutexGuard};
 
 /// From a message to the hash of its key. Different keys with the same hash take turns too, which costs time only.
 #[derive(Clone)]
-pub(crate) struct KeyOf<T>(Arc<dyn Fn(&Message<T>) -> u64 + Send + Sync>);
+pub(crate) struct KeyOf<T>(Arc<HashOf<T>>);
+
+type HashOf<T> = dyn Fn(&Message<T>) -> u64 + Send + Sync;
 
 impl<T> KeyOf<T> {
     pub(crate) fn new<K: Hash>(key: impl Fn(&Message<T>) -> K + Send + Sync + 'static) -> Self {

@@ -66,7 +66,8 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
         }
         let repeats = self.ladder.in_place > 1 || (!redelivers && self.ladder.attempts > 1);
         let spare = repeats.then(|| message.clone());
-        let mut case = self.open(&message, original, metadata, attempt, spare.as_ref());
+        let (headers, kept) = self.keep(&message, original, spare.is_some());
+        let mut case = Case { subject: message.subject.clone(), headers, kept, metadata, attempt };
         let mut message = message;
         let mut calls = 1;
         loop {
@@ -128,23 +129,13 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
         }
     }
 
-    /// Keeps what a dead letter would need.
-    fn open(
-        &self,
-        message: &Message<T>,
-        original: Option<Bytes>,
-        metadata: Metadata,
-        attempt: u64,
-        spare: Option<&Message<T>>,
-    ) -> Case<T> {
-        let letters = self.dead_letters.is_some();
-        let kept = match original {
-            Some(bytes) => Some(Forwarded::Encoded(bytes)),
-            None if letters && spare.is_none() => Some(Forwarded::Value(message.payload.clone())),
-            None => None,
-        };
-        let headers = if letters { message.headers.clone() } else { Headers::new() };
-        Case { subject: message.subject.clone(), headers, kept, metadata, attempt }
+    /// What a dead letter would need: headers, and the payload unless a copy of the message is kept anyway.
+    fn keep(&self, message: &Message<T>, original: Option<Bytes>, copied: bool) -> (Headers, Option<Forwarded<T>>) {
+        if self.dead_letters.is_none() {
+            return (Headers::new(), None);
+        }
+        let value = || (!copied).then(|| Forwarded::Value(message.payload.clone()));
+        (message.headers.clone(), original.map(Forwarded::Encoded).or_else(value))
     }
 
     async fn call<A: Settle>(&self, message: Message<T>, case: &mut Case<T>, acker: &mut A) -> Result<Outcome, Fault> {

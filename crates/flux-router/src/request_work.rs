@@ -24,7 +24,7 @@ pub(crate) struct RequestWork<H> {
     pub(crate) wants_metadata: bool,
 }
 
-impl<H> RequestWork<H> {
+impl<H: Send + Sync> RequestWork<H> {
     /// Answers one request.
     pub(crate) async fn handle<Req, A>(&self, request: Delivery<Req, A>)
     where

@@ -23,7 +23,7 @@ use crate::source::{Feed, Source};
 use crate::{Ladder, worker};
 
 /// Handlers that run longer are taken for hung.
-pub(crate) const MAX_RUN: Duration = Duration::from_secs(5 * 60);
+pub(crate) const MAX_RUN: Duration = Duration::from_mins(5);
 
 /// What a route does with a message whose payload does not decode.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -120,6 +120,7 @@ impl<S: Clone, L> Router<S, L> {
     }
 
     /// Adds a route with options of its own.
+    #[expect(clippy::should_implement_trait, reason = "nobody adds a route with `+`; the short forms are verbs too")]
     pub fn add(mut self, route: impl AddRoute<S, L>) -> Self {
         let plan = route.plan(self.state.clone(), &self.layers);
         self.plans.push(plan);

@@ -66,6 +66,7 @@ where
     }
     handle.enter(Phase::Live);
 
+    #[expect(clippy::async_yields_async, reason = "the second signal is waited for only after the first")]
     let asked = async {
         match race(pin!(shutdown), stop.asked()).await {
             First::Left(output) => output.into(),

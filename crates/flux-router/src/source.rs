@@ -1,7 +1,9 @@
 //! Where the workers of a route take their deliveries from: one subscription, rebuilt when it breaks.
 
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use flux_core::{Backlog, BoxFuture, ErrorKind, Result, next};
@@ -41,7 +43,7 @@ impl<D: Stream + Send> Source<D> {
     /// The next item; `Ok(None)` when the route is asked to stop or its transport was closed.
     async fn next(&mut self) -> Result<Option<D::Item>> {
         loop {
-            let shared = Arc::clone(&self.shared);
+            let Self { deliveries, shared, .. } = self;
             if shared.stop.is_asked() {
                 return Ok(None);
             }
@@ -49,12 +51,17 @@ impl<D: Stream + Send> Source<D> {
                 let _ = race(pin!(shared.resumed()), shared.stop.asked()).await;
                 continue;
             }
-            let first = { race(pin!(next(self.deliveries.as_mut())), shared.stop.asked()).await };
-            match first {
-                First::Right(()) => return Ok(None),
-                First::Left(Some(item)) => return Ok(Some(item)),
-                First::Left(None) if self.rebuild().await? => {}
-                First::Left(None) => return Ok(None),
+            // Under load the next item is there already, and nothing has to be set up to wait for it.
+            let at_once = poll_fn(|cx| Poll::Ready(deliveries.as_mut().poll_next(cx))).await;
+            let item = match at_once {
+                Poll::Ready(item) => item,
+                Poll::Pending => match race(pin!(next(deliveries.as_mut())), shared.stop.asked()).await {
+                    First::Left(item) => item,
+                    First::Right(()) => return Ok(None),
+                },
+            };
+            if item.is_some() || !self.rebuild().await? {
+                return Ok(item);
             }
         }
     }

@@ -81,7 +81,7 @@ impl StreamConfig {
             max_bytes: None,
             max_message_bytes: None,
             max_age: None,
-            duplicate_window: Duration::from_secs(120),
+            duplicate_window: Duration::from_mins(2),
         }
     }
 

@@ -145,7 +145,9 @@ impl State {
 
     pub(super) fn purge(&mut self, filter: &SubjectFilter) -> u64 {
         let purged: Vec<_> = self.matching(filter).collect();
-        purged.iter().for_each(|sequence| self.remove(*sequence));
+        for sequence in &purged {
+            self.remove(*sequence);
+        }
         u64::try_from(purged.len()).unwrap_or_default()
     }
 
@@ -284,7 +286,9 @@ impl State {
                 consumer.takes(&entry.message.subject) && consumer.expects(*sequence)
             };
             let expected: Vec<_> = self.log.iter().filter(expected).map(|(sequence, _)| sequence).collect();
-            expected.into_iter().for_each(|sequence| self.lose_interest(sequence));
+            for sequence in expected {
+                self.lose_interest(sequence);
+            }
         }
         true
     }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 /// What happened, in order.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Did {
+pub(crate) enum Did {
     Settled(u64, Outcome),
     Progress(u64),
     Published(Message<u64>),
@@ -26,7 +26,7 @@ type Item = Result<Delivery<u64, Record>>;
 
 /// Deliveries of numbers; the number is also the delivery's id in the log.
 #[derive(Clone, Default)]
-pub struct Script {
+pub(crate) struct Script {
     subscriptions: Arc<Mutex<VecDeque<Result<UnboundedReceiver<Item>>>>>,
     log: Arc<Mutex<Vec<(Instant, Did)>>>,
     refuse: Arc<Mutex<u32>>,
@@ -34,28 +34,28 @@ pub struct Script {
 
 impl Script {
     /// Prepares the next subscription; what is sent to the sender is delivered.
-    pub fn subscription(&self) -> UnboundedSender<Item> {
+    pub(crate) fn subscription(&self) -> UnboundedSender<Item> {
         let (sender, receiver) = unbounded_channel();
         self.subscriptions.lock().unwrap().push_back(Ok(receiver));
         sender
     }
 
     /// Lets the next attempt to subscribe fail.
-    pub fn refuse_subscription(&self, error: Error) {
+    pub(crate) fn refuse_subscription(&self, error: Error) {
         self.subscriptions.lock().unwrap().push_back(Err(error));
     }
 
     /// Lets the next `times` publishes fail.
-    pub fn refuse_publishing(&self, times: u32) {
+    pub(crate) fn refuse_publishing(&self, times: u32) {
         *self.refuse.lock().unwrap() = times;
     }
 
     /// A delivery of `number`, the `delivered`th of it.
-    pub fn delivery(&self, number: u64, delivered: u64) -> Item {
+    pub(crate) fn delivery(&self, number: u64, delivered: u64) -> Item {
         self.delivery_of(Message::new("numbers.new", number).unwrap(), delivered)
     }
 
-    pub fn delivery_of(&self, message: Message<u64>, delivered: u64) -> Item {
+    pub(crate) fn delivery_of(&self, message: Message<u64>, delivered: u64) -> Item {
         let mut metadata = Metadata::default();
         metadata.delivered = Some(delivered);
         metadata.ack_wait = Some(Duration::from_secs(30));
@@ -65,20 +65,20 @@ impl Script {
         Ok(Delivery::new(message, metadata, acker))
     }
 
-    pub fn write(&self, did: Did) {
+    pub(crate) fn write(&self, did: Did) {
         self.log.lock().unwrap().push((Instant::now(), did));
     }
 
-    pub fn log(&self) -> Vec<Did> {
+    pub(crate) fn log(&self) -> Vec<Did> {
         self.log.lock().unwrap().iter().map(|(_, did)| did.clone()).collect()
     }
 
-    pub fn times(&self) -> Vec<Instant> {
+    pub(crate) fn times(&self) -> Vec<Instant> {
         self.log.lock().unwrap().iter().map(|(time, _)| *time).collect()
     }
 
     /// Waits until `count` things have happened; the runtime is left to do them.
-    pub async fn until(&self, count: usize) -> Vec<Did> {
+    pub(crate) async fn until(&self, count: usize) -> Vec<Did> {
         loop {
             let log = self.log();
             if log.len() >= count {
@@ -88,7 +88,7 @@ impl Script {
         }
     }
 
-    pub fn letters(&self) -> Vec<Message<u64>> {
+    pub(crate) fn letters(&self) -> Vec<Message<u64>> {
         let letter = |did| if let Did::Published(message) = did { Some(message) } else { None };
         self.log().into_iter().filter_map(letter).collect()
     }
@@ -124,7 +124,7 @@ impl Publisher<u64> for Script {
     }
 }
 
-pub struct Deliveries(UnboundedReceiver<Item>);
+pub(crate) struct Deliveries(UnboundedReceiver<Item>);
 
 impl futures_core::Stream for Deliveries {
     type Item = Item;
@@ -135,7 +135,7 @@ impl futures_core::Stream for Deliveries {
 }
 
 /// Writes the settlement down.
-pub struct Record {
+pub(crate) struct Record {
     number: u64,
     script: Script,
 }
@@ -166,16 +166,16 @@ impl Acker for Record {
     }
 }
 
-pub fn ack(number: u64) -> Did {
+pub(crate) fn ack(number: u64) -> Did {
     Did::Settled(number, Outcome::Ack)
 }
 
-pub fn subject(text: &str) -> Subject {
+pub(crate) fn subject(text: &str) -> Subject {
     Subject::new(text).unwrap()
 }
 
 /// Lets everything that can run now run.
-pub async fn idle() {
+pub(crate) async fn idle() {
     for _ in 0..50 {
         let mut yielded = false;
         poll_fn(|cx| {

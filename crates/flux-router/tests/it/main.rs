@@ -1,4 +1,8 @@
 //! The rules of the worker loop, on a transport whose every move is scripted and on the in-process ones.
+#![expect(clippy::async_yields_async, reason = "the second signal follows the first")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::disallowed_methods, reason = "a script is as long as the test that wrote it")]
+#![expect(clippy::unnecessary_wraps, reason = "deliveries are items of a stream, which are results")]
 
 mod double;
 

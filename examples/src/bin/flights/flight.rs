@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// One departure, as the data has it. Times are local, as `hhmm`; durations are minutes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the fields are named as in the data")]
 pub(crate) struct Flight {
     pub(crate) year: u16,
     pub(crate) month: u8,

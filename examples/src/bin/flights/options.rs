@@ -63,7 +63,7 @@ impl Options {
                 Arg::Long("input") => options.input = Some(parser.value()?).filter(|file| file != "-").map(Into::into),
                 Arg::Long("transport") => options.transport = transport(&parser.value()?.string()?)?,
                 Arg::Long("concurrency") => {
-                    options.concurrency = at_least_one("--concurrency", parser.value()?.parse()?)?
+                    options.concurrency = at_least_one("--concurrency", parser.value()?.parse()?)?;
                 }
                 Arg::Long("fail-every") => {
                     options.fail_every = Some(at_least_one("--fail-every", parser.value()?.parse()?)?);
