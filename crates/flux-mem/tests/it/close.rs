@@ -11,9 +11,9 @@ use crate::{payload, poll_once, subscribe};
 #[tokio::test]
 async fn close_waits_until_the_streams_have_handed_over_what_was_queued() {
     let bus = Mem::new();
-    let mut alone = subscribe::<u32>(&bus, "a").await;
-    let mut grouped: MemDeliveries<u32> = bus.subscribe_group("a", "g").await.expect("open");
-    let abandoned = subscribe::<u32>(&bus, "a").await;
+    let mut alone = subscribe::<i32>(&bus, "a").await;
+    let mut grouped: MemDeliveries<i32> = bus.subscribe_group("a", "g").await.expect("open");
+    let abandoned = subscribe::<i32>(&bus, "a").await;
     for n in 0..3 {
         bus.publish("a", n).await.expect("published");
     }
@@ -38,10 +38,10 @@ async fn a_closed_bus_takes_nothing() {
     bus.close().await;
     let errors = [
         other.publish("a", 1).await.expect_err("closed"),
-        Subscriber::<u8>::subscribe(&other, "a").await.expect_err("closed"),
-        QueueSubscriber::<u8>::subscribe_group(&other, "a", "g").await.expect_err("closed"),
-        Responder::<u8, u8>::listen(&other, "a").await.expect_err("closed"),
-        Requester::<u8, u8>::request(&other, "a", 1).await.expect_err("closed"),
+        Subscriber::<i32>::subscribe(&other, "a").await.expect_err("closed"),
+        QueueSubscriber::<i32>::subscribe_group(&other, "a", "g").await.expect_err("closed"),
+        Responder::<i32, i32>::listen(&other, "a").await.expect_err("closed"),
+        Requester::<i32, i32>::request(&other, "a", 1).await.expect_err("closed"),
     ];
     for error in errors {
         assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
@@ -51,7 +51,7 @@ async fn a_closed_bus_takes_nothing() {
 #[tokio::test]
 async fn a_publisher_that_waits_learns_of_the_end() {
     let bus = Mem::with_config(MemConfig::new().with_capacity(1));
-    let mut stream = subscribe::<u32>(&bus, "a").await;
+    let mut stream = subscribe::<i32>(&bus, "a").await;
     bus.publish("a", 0).await.expect("room");
     let waiting = tokio::spawn({
         let bus = bus.clone();
@@ -73,12 +73,12 @@ async fn a_publisher_that_waits_learns_of_the_end() {
 async fn what_was_published_when_the_bus_closes_is_delivered_and_nothing_else() {
     for capacity in [1, 7, 1024] {
         let bus = Mem::with_config(MemConfig::new().with_capacity(capacity));
-        let mut stream = subscribe::<u32>(&bus, "a").await;
+        let mut stream = subscribe::<i32>(&bus, "a").await;
         let publishers: Vec<_> = (0..3)
             .map(|_| {
                 let bus = bus.clone();
                 tokio::spawn(async move {
-                    let mut sent = 0_u32;
+                    let mut sent = 0_i32;
                     while bus.publish("a", sent).await.is_ok() {
                         sent += 1;
                     }
@@ -108,7 +108,7 @@ async fn what_was_published_when_the_bus_closes_is_delivered_and_nothing_else() 
 #[tokio::test]
 async fn streams_end_when_the_last_handle_is_dropped() {
     let bus = Mem::new();
-    let mut stream = subscribe::<u32>(&bus, "a").await;
+    let mut stream = subscribe::<i32>(&bus, "a").await;
     bus.publish("a", 1).await.expect("published");
     let clone = bus.clone();
     drop(bus);

@@ -6,7 +6,7 @@ use futures_util::StreamExt as _;
 
 use crate::{payload, ready, subscribe};
 
-async fn member(bus: &Mem, filter: &str, group: &str) -> MemDeliveries<u32> {
+async fn member(bus: &Mem, filter: &str, group: &str) -> MemDeliveries<i32> {
     bus.subscribe_group(filter, group).await.expect("a valid filter on an open bus")
 }
 
@@ -28,7 +28,7 @@ async fn members_share_the_messages_out() {
             got
         }));
     }
-    let mut all = subscribe::<u32>(&bus, "jobs.>").await;
+    let mut all = subscribe::<i32>(&bus, "jobs.>").await;
     for n in 0..1_000 {
         assert_eq!(bus.publish("jobs.a", n).await.expect("published").subscribers, 2, "a group counts once");
         assert_eq!(payload(&mut all).await, n);
@@ -89,7 +89,7 @@ async fn a_member_that_sleeps_on_does_not_keep_a_message_from_the_others() {
 async fn a_group_needs_a_name() {
     let bus = Mem::new();
     for name in ["", "two words", "tab\t"] {
-        let error = QueueSubscriber::<u8>::subscribe_group(&bus, "a", name).await.expect_err(name);
+        let error = QueueSubscriber::<i32>::subscribe_group(&bus, "a", name).await.expect_err(name);
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
     }
 }

@@ -39,7 +39,7 @@ async fn the_value_moves_and_n_subscribers_cost_n_less_one_clones() {
 #[tokio::test]
 async fn subject_and_headers_arrive_as_they_were_sent() {
     let bus = Mem::new();
-    let mut deliveries = subscribe::<u8>(&bus, "orders.>").await;
+    let mut deliveries = subscribe::<i32>(&bus, "orders.>").await;
     let sent =
         Message::new("orders.eu.created", 7).unwrap().with_id("m-1").unwrap().with_header("X-Tenant", "a").unwrap();
     bus.send(sent.clone()).await.expect("published");
@@ -50,7 +50,7 @@ async fn subject_and_headers_arrive_as_they_were_sent() {
 #[tokio::test]
 async fn what_a_handler_publishes_carries_the_ids_on() {
     let bus = Mem::new();
-    let mut deliveries = subscribe::<u8>(&bus, ">").await;
+    let mut deliveries = subscribe::<i32>(&bus, ">").await;
     let cause = Message::to(subject!("a"), ()).with_id("m-1").unwrap();
     Scope::of(&cause.headers).run(bus.publish("b", 1)).await.expect("published");
     let effect = deliveries.next().await.expect("open").expect("a message").message;
@@ -61,7 +61,7 @@ async fn what_a_handler_publishes_carries_the_ids_on() {
 #[tokio::test]
 async fn messages_keep_the_order_of_their_publisher() {
     let bus = Mem::new();
-    let mut deliveries = subscribe::<u32>(&bus, "n").await;
+    let mut deliveries = subscribe::<i32>(&bus, "n").await;
     let publisher = tokio::spawn(async move {
         for n in 0..10_000 {
             bus.publish("n", n).await.expect("published");
@@ -109,7 +109,7 @@ async fn a_bad_subject_or_filter_is_refused_with_its_text() {
     let bus = Mem::new();
     let error = bus.publish("orders..created", 1).await.expect_err("an empty token");
     assert_eq!(error.kind(), ErrorKind::InvalidSubject);
-    let error = Subscriber::<u8>::subscribe(&bus, "orders.>.x").await.expect_err("`>` in the middle");
+    let error = Subscriber::<i32>::subscribe(&bus, "orders.>.x").await.expect_err("`>` in the middle");
     assert_eq!(error.kind(), ErrorKind::InvalidSubject);
     assert_eq!(error.operation(), Some("subscribe"));
     assert!(error.to_string().contains("orders.>.x"), "{error}");
@@ -118,8 +118,8 @@ async fn a_bad_subject_or_filter_is_refused_with_its_text() {
 #[tokio::test]
 async fn the_backlog_counts_what_was_accepted() {
     let bus = Mem::new();
-    let mut deliveries = subscribe::<u8>(&bus, "a").await;
-    let backlog = <Mem as Subscriber<u8>>::backlog(&deliveries).expect("mem can tell");
+    let mut deliveries = subscribe::<i32>(&bus, "a").await;
+    let backlog = <Mem as Subscriber<i32>>::backlog(&deliveries).expect("mem can tell");
     for n in 0..3 {
         bus.publish("a", n).await.expect("published");
     }
@@ -131,7 +131,7 @@ async fn the_backlog_counts_what_was_accepted() {
 fn no_runtime_is_needed_to_publish_and_subscribe() {
     use futures_util::FutureExt as _;
     let bus = Mem::new();
-    let mut deliveries = subscribe::<u8>(&bus, "a").now_or_never().expect("at once");
+    let mut deliveries = subscribe::<i32>(&bus, "a").now_or_never().expect("at once");
     bus.publish("a", 5).now_or_never().expect("at once").expect("published");
     assert_eq!(ready(&mut deliveries).expect("queued").expect("a message"), 5);
     assert!(ready(&mut deliveries).is_none());
