@@ -3,10 +3,13 @@
 use crate::Result;
 use crate::stopwatch::Stopwatch;
 
+pub mod flux;
 pub mod mpsc;
 pub mod omniqueue;
 pub mod ruststream;
 pub mod service;
+pub mod stream;
+pub mod trie;
 
 /// One library doing one job.
 ///

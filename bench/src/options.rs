@@ -14,6 +14,8 @@ WHAT is one of
   all           everything below (the default)
   mem           values moved between two tasks
   json          values that travel as JSON
+  stream        the stream in memory, with a small and a large backlog
+  trie          one publish among many subscriptions
   telemetry     what telemetry costs while no SDK is installed
   instructions  instructions per message, counted by callgrind (needs valgrind)
 

@@ -13,7 +13,9 @@ use crate::turns::{self, Turn};
 pub(crate) mod instructions;
 pub mod json;
 pub mod mem;
+pub mod stream;
 pub(crate) mod telemetry;
+pub mod trie;
 
 /// Rounds without `--rounds`.
 pub(crate) const ROUNDS: u64 = 7;
@@ -39,6 +41,8 @@ pub struct Suite {
 pub fn all() -> Vec<Suite> {
     let mut suites = vec![mem::suite()];
     suites.extend(json::suites());
+    suites.push(stream::suite());
+    suites.push(trie::suite());
     suites
 }
 

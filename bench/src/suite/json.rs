@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::contender::flux::FluxJson;
 use crate::contender::ruststream::{RustStreamJson, Sendable};
 use crate::contender::service::{Driven, Shape};
 use crate::limit::Limit;
@@ -73,7 +74,10 @@ fn suite<T: Sendable>(question: &Question) -> Suite {
         title: question.title,
         method: question.shape.method(),
         messages: 500_000,
-        contenders: vec![Arc::new(Driven::<RustStreamJson<T>>::new(question.ruststream, question.shape))],
+        contenders: vec![
+            Arc::new(Driven::<RustStreamJson<T>>::new(question.ruststream, question.shape)),
+            Arc::new(Driven::<FluxJson<T>>::new(question.flux, question.shape)),
+        ],
         limits: vec![
             Limit::Times { contender: question.flux, at_least: 1.0, other: question.ruststream },
             Limit::Allocations { contender: question.flux, at_most: question.allocations },

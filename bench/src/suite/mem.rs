@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::contender::flux::Flux;
 use crate::contender::mpsc::Mpsc;
 use crate::contender::omniqueue::{Json, Omniqueue, Raw};
 use crate::contender::ruststream::RustStreamJson;
@@ -29,6 +30,7 @@ pub fn suite() -> Suite {
         messages: 1_000_000,
         contenders: vec![
             Arc::new(Driven::<Mpsc>::new(MPSC, Shape::Across)),
+            Arc::new(Driven::<Flux>::new(FLUX, Shape::Across)),
             Arc::new(Driven::<RustStreamJson<Sample>>::new(RUSTSTREAM, Shape::Across)),
             Arc::new(Driven::<RustStreamBytes>::new("RustStream, bytes", Shape::Across)),
             Arc::new(Driven::<Omniqueue<Json>>::new(OMNIQUEUE, Shape::Across)),
