@@ -51,6 +51,7 @@ impl SubjectFilter {
     }
 
     /// The tokens, in order.
+    #[must_use]
     pub fn tokens(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.as_str().split('.')
     }

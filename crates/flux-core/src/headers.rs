@@ -131,9 +131,8 @@ impl Headers {
         let name = name.as_name();
         let before = self.len();
         match &mut self.0 {
-            Repr::Empty => {}
             Repr::ContentType(_) if header::CONTENT_TYPE.is(name) => self.0 = Repr::Empty,
-            Repr::ContentType(_) => {}
+            Repr::ContentType(_) | Repr::Empty => {}
             Repr::Entries(entries) => entries.retain(|(found, _)| !found.is(name)),
         }
         self.len() < before
@@ -180,6 +179,11 @@ impl Headers {
                 entries.push((header::CONTENT_TYPE, HeaderValue::from_static(content_type)));
             }
         }
+    }
+
+    /// Whether a codec's content type is all there is, if anything is.
+    pub(crate) fn has_none_but_content_type(&self) -> bool {
+        !matches!(self.0, Repr::Entries(_))
     }
 
     /// The value itself, to be passed on without a copy of its text.

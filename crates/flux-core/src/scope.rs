@@ -47,6 +47,9 @@ impl Scope {
     /// The scope in which a message with these headers is handled. Allocates only when there is something to pass on.
     #[must_use]
     pub fn of(headers: &Headers) -> Self {
+        if headers.has_none_but_content_type() {
+            return Self::EMPTY;
+        }
         let mut carried = Headers::new();
         let id = headers.value(&header::MESSAGE_ID);
         for name in CARRIED {
@@ -97,8 +100,43 @@ impl Scope {
         });
     }
 
+    /// Calls `f` in this scope.
+    pub fn enter<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        let _attached = self.trace.attach();
+        let _entered = Entered::new(self);
+        f()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.headers.is_empty() && self.trace.is_none()
+    }
+}
+
+/// Leaves the scope when it is dropped, also by a panic.
+struct Entered<'s> {
+    scope: &'s mut Scope,
+    swapped: bool,
+}
+
+impl<'s> Entered<'s> {
+    fn new(scope: &'s mut Scope) -> Self {
+        // Most messages carry nothing on, and are handled where there is nothing to hide.
+        let swapped = !scope.is_empty() || CURRENT.with_borrow(|current| !current.is_empty());
+        let mut entered = Self { scope, swapped };
+        entered.swap();
+        entered
+    }
+
     fn swap(&mut self) {
-        CURRENT.with_borrow_mut(|current| std::mem::swap(current, self));
+        if self.swapped {
+            CURRENT.with_borrow_mut(|current| std::mem::swap(current, self.scope));
+        }
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.swap();
     }
 }
 
@@ -117,19 +155,8 @@ impl<F: Future> Future for Scoped<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        /// Leaves the scope even when the future panics.
-        struct Entered<'s>(&'s mut Scope);
-        impl Drop for Entered<'_> {
-            fn drop(&mut self) {
-                self.0.swap();
-            }
-        }
-
         let this = self.project();
-        let _attached = this.scope.trace.attach();
-        this.scope.swap();
-        let _entered = Entered(this.scope);
-        this.future.poll(cx)
+        this.scope.enter(|| this.future.poll(cx))
     }
 }
 

@@ -70,6 +70,7 @@ impl Subject {
     }
 
     /// The tokens, in order.
+    #[must_use]
     pub fn tokens(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.as_str().split('.')
     }

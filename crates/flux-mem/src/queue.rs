@@ -1,5 +1,7 @@
 //! The bounded queue of one subscription, queue group or responder.
 
+mod close;
+mod members;
 mod room;
 mod state;
 
@@ -10,6 +12,7 @@ use std::task::{Context, Poll};
 
 use flux_core::{Backlog, Outstanding};
 
+pub(crate) use close::Close;
 pub(crate) use room::WaitForRoom;
 pub(crate) use state::Notice;
 use state::{Phase, State};
@@ -156,36 +159,6 @@ impl<M> Queue<M> {
         before & !WATCHED
     }
 
-    /// A member more. Called under the table's lock, as [`leave`](Self::leave) is.
-    pub(crate) fn join(&self) -> usize {
-        let mut state = self.lock();
-        state.members += 1;
-        state.joined += 1;
-        state.joined
-    }
-
-    /// A member less. Tells whether none is left.
-    pub(crate) fn leave(&self, member: usize) -> bool {
-        let mut state = self.lock();
-        state.members -= 1;
-        state.sleepers.retain(|(sleeper, _)| *sleeper != member);
-        state.members == 0
-    }
-
-    /// Lets go of everything: nobody is left to take it. The items are returned, to be dropped without a lock held.
-    pub(crate) fn abandon(&self) -> Ring<M> {
-        let mut wakes = Wakes::new();
-        let mut state = self.lock();
-        state.phase = Phase::Gone;
-        state.wake_publishers(usize::MAX, &mut wakes);
-        state.wake_closers(&mut wakes);
-        self.held.0.store(0, Ordering::Release);
-        let items = mem::replace(&mut state.items, Ring::new());
-        drop(state);
-        wakes.wake();
-        items
-    }
-
     /// Counts an item that was dropped because the queue is full.
     pub(crate) fn count_dropped(&self) {
         self.lock().dropped += 1;
@@ -210,42 +183,5 @@ impl<M> Queue<M> {
 impl<M: Send> Backlog for Queue<M> {
     fn outstanding(&self) -> Outstanding {
         Outstanding::Accepted(self.lock().accepted)
-    }
-}
-
-/// A queue of any type, as the end of the bus sees it.
-pub(crate) trait Close: Send + Sync {
-    /// Takes nothing more in. What is queued can still be taken.
-    fn close(&self, wakes: &mut Wakes);
-
-    /// Waits until nothing is queued, or until nobody is left to take it.
-    fn poll_drained(&self, cx: &mut Context<'_>) -> Poll<()>;
-}
-
-impl<M: Send> Close for Queue<M> {
-    fn close(&self, wakes: &mut Wakes) {
-        let mut state = self.lock();
-        if state.phase == Phase::Open {
-            state.phase = Phase::Closing;
-        }
-        state.wake_members(wakes);
-        state.wake_publishers(usize::MAX, wakes);
-        self.watch(&state);
-    }
-
-    fn poll_drained(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.lock();
-        if state.phase == Phase::Gone {
-            return Poll::Ready(());
-        }
-        state.closers.retain(|closer| !closer.will_wake(cx.waker()));
-        state.closers.push(cx.waker().clone());
-        let held = self.watch(&state);
-        if held > 0 || !state.items.is_empty() {
-            return Poll::Pending;
-        }
-        state.closers.pop();
-        self.watch(&state);
-        Poll::Ready(())
     }
 }

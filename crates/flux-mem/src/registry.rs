@@ -104,10 +104,12 @@ impl Registry {
     /// if there are any.
     pub(crate) fn check_types<M: Item>(&self, subject: &Subject, wakes: &mut Wakes) -> Result<()> {
         let others = self.tables.iter().filter(|(id, table)| **id != TypeId::of::<M>() && table.role() == M::ROLE);
-        let listening: Vec<String> = others.filter_map(|(_, table)| table.notify(subject, M::types, wakes)).collect();
+        let mut listening: Vec<String> =
+            others.filter_map(|(_, table)| table.notify(subject, M::types, wakes)).collect();
         if listening.is_empty() {
             return Ok(());
         }
+        listening.sort_unstable();
         let text = format!("`{}` was sent, but `{}` is expected there", M::types(), listening.join("` or `"));
         Err(Error::new(ErrorKind::TypeMismatch, text).with_subject(subject.clone()))
     }

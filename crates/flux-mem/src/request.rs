@@ -1,18 +1,18 @@
 //! Asking and answering: one responder gets each request, and every request gets its answer or an error.
 
+mod reply;
+
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
-use flux_core::{
-    Delivery, Error, ErrorKind, Message, Metadata, RemoteError, Reply, Requester, Responder, Result, Subject,
-    SubjectFilter,
-};
+use flux_core::{Delivery, Error, ErrorKind, Message, Metadata, Requester, Responder, Result, Subject, SubjectFilter};
 use futures_core::Stream;
-use tokio::sync::oneshot;
 use tokio::time::timeout;
+
+pub use reply::MemReply;
 
 use crate::config::WhenFull;
 use crate::mem::{Mem, Shared, closed};
@@ -44,9 +44,7 @@ impl<Req: Send + 'static, Resp: Send + 'static> Requester<Req, Resp> for Mem {
             Ok(result) => result,
             Err(_) => Err(Error::new(ErrorKind::TimedOut, format!("no answer within {limit:?}"))),
         };
-        let result = result.map_err(|error| {
-            if error.remote().is_some() { error } else { error.with_operation("request").with_subject(subject) }
-        });
+        let result = result.map_err(|error| error.with_operation("request").with_subject(subject));
         if let Some(sending) = sending {
             sending.finish(result.as_ref().map(drop));
         }
@@ -80,15 +78,15 @@ impl<Req: Send + 'static, Resp: Send + 'static> Item for Request<Req, Resp> {
     }
 
     fn is_abandoned(&self) -> bool {
-        self.reply.requester.as_ref().is_none_or(oneshot::Sender::is_closed)
+        self.reply.is_abandoned()
     }
 }
 
 impl Shared {
     async fn ask<Req: Send + 'static, Resp: Send + 'static>(&self, message: Message<Req>) -> Result<Message<Resp>> {
         let subject = message.subject.clone();
-        let (requester, answer) = oneshot::channel();
-        let mut request = Request { message, reply: MemReply { requester: Some(requester), taken: false } };
+        let (reply, answer) = MemReply::new();
+        let mut request = Request { message, reply };
         while let Some((queue, left)) = self.hand_over(&subject, request)? {
             let mut room = WaitForRoom::new(queue, Some(left));
             match ((&mut room).await, room.into_item()) {
@@ -98,7 +96,7 @@ impl Shared {
                 _ => break,
             }
         }
-        answer.await.unwrap_or_else(|_| Err(MemReply::<Resp>::no_answer(false)))
+        answer.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::NoResponder, "")))
     }
 
     /// Gives the request to the responder whose turn it is, or to the next one that has room. The request and the queue
@@ -137,6 +135,9 @@ impl Shared {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed) % responders;
         let mut first = None;
         for before_turn in [false, true] {
+            if request.is_none() {
+                break;
+            }
             let mut place = 0;
             registry.visit::<M>(subject, |queue| {
                 if (place < turn) == before_turn && request.is_some() {
@@ -172,53 +173,10 @@ impl<Req: Send + 'static, Resp: Send + 'static> Stream for MemRequests<Req, Resp
         let next = self.receiver.poll_next(cx);
         next.map(|item| {
             item.map(|request| {
-                let Request { message, mut reply } = request?;
-                reply.taken = true;
-                Ok(Delivery::new(message, Metadata::default(), reply))
+                let Request { message, reply } = request?;
+                Ok(Delivery::new(message, Metadata::default(), reply.taken()))
             })
         })
-    }
-}
-
-/// Answers one request. Dropped without an answer, it tells the requester so at once.
-pub struct MemReply<Resp> {
-    requester: Option<oneshot::Sender<Result<Message<Resp>>>>,
-    /// Whether the request was handed to the responder's code.
-    taken: bool,
-}
-
-impl<Resp> MemReply<Resp> {
-    /// What a requester gets that nobody answered.
-    fn no_answer(taken: bool) -> Error {
-        if taken {
-            // Not `NoResponder`: that invites to ask again, and this request may have been handled.
-            RemoteError::new(RemoteError::INTERNAL, "the request was dropped without an answer").into()
-        } else {
-            Error::new(ErrorKind::NoResponder, "the responder left before it took the request")
-        }
-    }
-}
-
-impl<Resp: Send + 'static> Reply<Resp> for MemReply<Resp> {
-    async fn reply(mut self, answer: Result<Message<Resp>, RemoteError>) -> Result<()> {
-        let gone = || Error::new(ErrorKind::Closed, "the requester does not wait any more").with_operation("reply");
-        let requester = self.requester.take().ok_or_else(gone)?;
-        requester.send(answer.map_err(Error::from)).map_err(|_| gone())
-    }
-}
-
-impl<Resp> Drop for MemReply<Resp> {
-    fn drop(&mut self) {
-        if let Some(requester) = self.requester.take() {
-            // A requester that is gone needs no answer.
-            let _ = requester.send(Err(Self::no_answer(self.taken)));
-        }
-    }
-}
-
-impl<Resp> fmt::Debug for MemReply<Resp> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("MemReply")
     }
 }
 

@@ -31,8 +31,11 @@ pub(crate) struct Limits {
 }
 
 /// Runs `future` to its end or to its limits. Costs no timer while the future is ready at once.
-pub(crate) async fn guard<F: Future>(future: F, limits: Limits, acker: &mut impl Beat) -> Ended<F::Output> {
-    let mut future = pin!(future);
+pub(crate) async fn guard<F: Future + ?Sized>(
+    mut future: Pin<&mut F>,
+    limits: Limits,
+    acker: &mut impl Beat,
+) -> Ended<F::Output> {
     let first = poll_fn(|cx| Poll::Ready(poll_caught(future.as_mut(), cx))).await;
     if let Poll::Ready(ended) = first {
         return ended;
@@ -60,10 +63,15 @@ pub(crate) async fn guard<F: Future>(future: F, limits: Limits, acker: &mut impl
     }
 }
 
-fn poll_caught<F: Future>(future: Pin<&mut F>, cx: &mut std::task::Context<'_>) -> Poll<Ended<F::Output>> {
-    match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+/// Calls `f`; a panic in it is an end like others.
+pub(crate) fn caught<R, E>(f: impl FnOnce() -> R) -> Result<R, Ended<E>> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| Ended::Panicked(text(payload.as_ref())))
+}
+
+fn poll_caught<F: Future + ?Sized>(future: Pin<&mut F>, cx: &mut std::task::Context<'_>) -> Poll<Ended<F::Output>> {
+    match caught(|| future.poll(cx)) {
         Ok(poll) => poll.map(Ended::Done),
-        Err(payload) => Poll::Ready(Ended::Panicked(text(payload.as_ref()))),
+        Err(ended) => Poll::Ready(ended),
     }
 }
 

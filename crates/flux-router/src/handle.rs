@@ -117,7 +117,7 @@ impl Handle {
     /// What has been done so far; empty before the router runs.
     #[must_use]
     pub fn metrics(&self) -> Report {
-        let report = |route: &Arc<Shared>| RouteReport { name: route.name.clone(), metrics: route.counters.snapshot() };
+        let report = |route: &Arc<Shared>| RouteReport { name: route.name.clone(), metrics: route.metrics() };
         Report { routes: self.routes().iter().map(report).collect(), withheld: 0 }
     }
 

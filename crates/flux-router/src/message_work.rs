@@ -2,7 +2,6 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -15,33 +14,42 @@ use tokio::time::sleep;
 
 use crate::dead_letter::{DeadLetters, GivenUp, Reason, is_dead_letter};
 use crate::event::Event;
-use crate::guard::{Acking, Ended, Limits, guard};
+use crate::guard::{Acking, Ended, Limits, caught, guard};
 use crate::handler::METADATA;
-use crate::metrics::count;
+use crate::metrics::{Counters, count};
 use crate::shared::Shared;
 use crate::stop::race;
 use crate::{Ladder, Undecodable};
 
-/// Everything the workers of one message route share.
+/// What one worker of a message route works with.
 pub(crate) struct MessageWork<T, H> {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) stage: H,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) stage: Arc<H>,
     pub(crate) ladder: Ladder,
     pub(crate) max_run: Option<Duration>,
     pub(crate) undecodable: Undecodable,
-    pub(crate) dead_letters: Option<DeadLetters<T>>,
+    pub(crate) dead_letters: Option<Arc<DeadLetters<T>>>,
     pub(crate) telemetry: Telemetry,
     pub(crate) wants_metadata: bool,
 }
 
 /// One delivery on its way through the handler.
 struct Case<T> {
-    subject: Subject,
-    headers: Headers,
-    /// The payload as it came, for the dead letters.
-    kept: Option<Forwarded<T>>,
+    /// What the handler consumes and may be needed again.
+    kept: Kept<T>,
     metadata: Metadata,
     attempt: u64,
+}
+
+/// What is kept of a message while its handler runs.
+enum Kept<T> {
+    /// A copy, to call the handler again.
+    Copy(Message<T>),
+    /// Enough for a dead letter.
+    Letter(GivenUp<T>),
+    /// Its subject; there is nowhere to put a dead letter.
+    Subject(Subject),
 }
 
 /// How a handler call failed.
@@ -52,49 +60,48 @@ struct Fault {
 }
 
 impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
-    /// Handles one delivery to its end.
-    pub(crate) async fn handle<A: Settle>(&self, delivery: Delivery<T, A>) {
+    /// Handles one delivery to its end. Begun at `started`; returns when the handler ended.
+    pub(crate) async fn handle<A: Settle>(&mut self, delivery: Delivery<T, A>, started: Instant) -> Instant {
         let Delivery { message, metadata, original, mut acker, .. } = delivery;
         let redelivers = acker.redelivers();
         let attempt = attempt_of(&metadata, &message.headers);
+        let repeats = self.ladder.in_place > 1 || (!redelivers && self.ladder.attempts > 1);
+        let kept = self.keep(&message, original, repeats);
+        let mut case = Case { kept, metadata, attempt };
         if redelivers && attempt > u64::from(self.ladder.attempts) {
             // Earlier attempts ended without a word: the process died, or the time to settle ran out.
             let fault = Fault::permanent("exhausted", format!("delivered {attempt} times without being settled"));
-            let kept = Some(original.map_or(Forwarded::Value(message.payload), Forwarded::Encoded));
-            let case = Case { subject: message.subject, headers: message.headers, kept, metadata, attempt };
-            return self.give_up(case, acker, &fault).await;
+            self.give_up(case, acker, &fault).await;
+            return started;
         }
-        let repeats = self.ladder.in_place > 1 || (!redelivers && self.ladder.attempts > 1);
-        let spare = repeats.then(|| message.clone());
-        let (headers, kept) = self.keep(&message, original, spare.is_some());
-        let mut case = Case { subject: message.subject.clone(), headers, kept, metadata, attempt };
-        let mut message = message;
-        let mut calls = 1;
+        let (mut message, mut started, mut calls) = (message, started, 1);
         loop {
-            let fault = match self.call(message, &mut case, &mut acker).await {
-                Ok(outcome) => return self.succeed(outcome, acker).await,
+            let (ended, result) = self.call(message, &mut case, &mut acker, started).await;
+            let fault = match result {
+                Ok(outcome) => {
+                    self.succeed(outcome, acker).await;
+                    return ended;
+                }
                 Err(fault) => fault,
             };
-            let climbs = matches!(fault.then, FailureClass::Retry | FailureClass::RetryAfter(_));
-            let again = match &spare {
-                Some(_) if climbs && calls < self.ladder.in_place => {
-                    calls += 1;
-                    true
+            let at_once = fault.climbs() && calls < self.ladder.in_place;
+            let later = fault.climbs() && !redelivers && case.attempt < u64::from(self.ladder.attempts);
+            if at_once {
+                calls += 1;
+            } else if later {
+                self.wait(self.delay(&fault, case.attempt)).await;
+                case.attempt += 1;
+                calls = 1;
+            }
+            message = match &case.kept {
+                Kept::Copy(copy) if at_once || later => copy.clone(),
+                _ => {
+                    self.fail(case, acker, &fault).await;
+                    return Instant::now();
                 }
-                Some(_) if climbs && !redelivers && case.attempt < u64::from(self.ladder.attempts) => {
-                    self.wait(self.delay(&fault, case.attempt)).await;
-                    case.attempt += 1;
-                    calls = 1;
-                    true
-                }
-                _ => false,
             };
-            let Some(copy) = spare.as_ref().filter(|_| again) else {
-                case.kept = case.kept.or_else(|| spare.map(|spare| Forwarded::Value(spare.payload)));
-                return self.fail(case, acker, &fault).await;
-            };
-            count(&self.shared.counters.retried);
-            message = copy.clone();
+            count(&self.counters.retried);
+            started = Instant::now();
         }
     }
 
@@ -104,7 +111,7 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
             self.shared.emit(&Event::Broken { error: &error });
             return Ok(());
         };
-        count(&self.shared.counters.undecodable);
+        count(&self.counters.undecodable);
         self.shared.emit(&Event::Broken { error: &error });
         let Delivery { message, metadata, acker, .. } = *undecodable;
         let subject = message.subject.clone();
@@ -112,13 +119,15 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
         match self.undecodable {
             Undecodable::DeadLetter => {
                 let attempt = attempt_of(&metadata, &message.headers);
-                let kept = Some(Forwarded::Encoded(message.payload));
-                let case = Case { subject: message.subject, headers: message.headers, kept, metadata, attempt };
+                let (rest, payload) = message.take();
+                let (subject, headers) = (rest.subject, rest.headers);
+                let kept = Kept::Letter(GivenUp { subject, headers, payload: Forwarded::Encoded(payload) });
+                let case = Case { kept, metadata, attempt };
                 self.give_up(case, acker, &fault).await;
                 Ok(())
             }
             Undecodable::Drop => {
-                self.shared.complete();
+                self.counters.complete();
                 self.settle(acker, Outcome::term(fault.text)).await;
                 Ok(())
             }
@@ -129,30 +138,47 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
         }
     }
 
-    /// What a dead letter would need: headers, and the payload unless a copy of the message is kept anyway.
-    fn keep(&self, message: &Message<T>, original: Option<Bytes>, copied: bool) -> (Headers, Option<Forwarded<T>>) {
-        if self.dead_letters.is_none() {
-            return (Headers::new(), None);
+    /// Keeps what the handler consumes and may be needed again.
+    fn keep(&self, message: &Message<T>, original: Option<Bytes>, repeats: bool) -> Kept<T> {
+        if repeats {
+            return Kept::Copy(message.clone());
         }
-        let value = || (!copied).then(|| Forwarded::Value(message.payload.clone()));
-        (message.headers.clone(), original.map(Forwarded::Encoded).or_else(value))
+        if self.dead_letters.is_none() {
+            return Kept::Subject(message.subject.clone());
+        }
+        let payload = original.map_or_else(|| Forwarded::Value(message.payload.clone()), Forwarded::Encoded);
+        Kept::Letter(GivenUp { subject: message.subject.clone(), headers: message.headers.clone(), payload })
     }
 
-    async fn call<A: Settle>(&self, message: Message<T>, case: &mut Case<T>, acker: &mut A) -> Result<Outcome, Fault> {
-        let (scope, processing) = self.telemetry.process(&message.subject, &message.headers, Relation::Link);
-        let run = scope.run(async { self.stage.process(message).await });
+    /// Calls the handler once; returns when it ended, and how.
+    async fn call<A: Settle>(
+        &mut self,
+        message: Message<T>,
+        case: &mut Case<T>,
+        acker: &mut A,
+        started: Instant,
+    ) -> (Instant, Result<Outcome, Fault>) {
+        let (mut scope, processing) = self.telemetry.process(&message.subject, &message.headers, Relation::Link);
+        let stage = &*self.stage;
         let limits = Limits { max_run: self.max_run, ack_wait: case.metadata.ack_wait };
-        let started = Instant::now();
-        let ended = if self.wants_metadata {
-            guard(METADATA.scope(case.metadata.clone(), run), limits, &mut Acking(acker)).await
-        } else {
-            guard(run, limits, &mut Acking(acker)).await
+        let ended = match scope.enter(|| caught(|| stage.process(message))) {
+            Err(panicked) => panicked,
+            Ok(future) => {
+                let run = pin!(future);
+                let run = scope.run(run);
+                if self.wants_metadata {
+                    guard(pin!(METADATA.scope(case.metadata.clone(), run)), limits, &mut Acking(acker)).await
+                } else {
+                    guard(pin!(run), limits, &mut Acking(acker)).await
+                }
+            }
         };
-        self.shared.counters.took(started.elapsed());
+        let now = Instant::now();
+        self.counters.took(now.saturating_duration_since(started));
         let fault = match ended {
             Ended::Done(Ok(out)) => {
                 processing.finish(None);
-                return Ok(out.into_outcome());
+                return (now, Ok(out.into_outcome()));
             }
             Ended::Done(Err(error)) => Fault::of(&error.into()),
             Ended::Panicked(text) => Fault { class: "panic", text, then: FailureClass::Retry },
@@ -163,27 +189,26 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
         };
         processing.finish(Some((fault.class, &fault.text)));
         self.tally(&fault);
-        Err(fault)
+        (now, Err(fault))
     }
 
     async fn succeed<A: Settle>(&self, outcome: Outcome, acker: A) {
         if matches!(outcome, Outcome::Nak | Outcome::NakAfter(_)) {
-            count(&self.shared.counters.retried);
+            count(&self.counters.retried);
         } else {
-            count(&self.shared.counters.handled);
+            count(&self.counters.handled);
         }
-        self.shared.complete();
+        self.counters.complete();
         self.settle(acker, outcome).await;
     }
 
     async fn fail<A: Settle>(&self, case: Case<T>, acker: A, fault: &Fault) {
-        let climbs = matches!(fault.then, FailureClass::Retry | FailureClass::RetryAfter(_));
         if fault.then == FailureClass::Drop {
-            self.shared.complete();
+            self.counters.complete();
             self.settle(acker, Outcome::Ack).await;
-        } else if climbs && acker.redelivers() && case.attempt < u64::from(self.ladder.attempts) {
-            count(&self.shared.counters.retried);
-            self.shared.complete();
+        } else if fault.climbs() && acker.redelivers() && case.attempt < u64::from(self.ladder.attempts) {
+            count(&self.counters.retried);
+            self.counters.complete();
             self.settle(acker, Outcome::NakAfter(self.delay(fault, case.attempt))).await;
         } else {
             self.give_up(case, acker, fault).await;
@@ -192,44 +217,56 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
 
     /// Stores a dead letter, and only then lets the transport forget the message.
     async fn give_up<A: Settle>(&self, case: Case<T>, acker: A, fault: &Fault) {
-        let Case { subject, headers, kept, metadata, attempt } = case;
-        let again = is_dead_letter(&headers);
-        let (Some(letters), Some(payload), false) = (&self.dead_letters, kept, again) else {
-            count(&self.shared.counters.lost);
-            self.shared.emit(&Event::NotDeadLettered { subject: &subject, error: None });
-            self.shared.complete();
-            return self.settle(acker, Outcome::term(fault.text.clone())).await;
+        let Case { kept, metadata, attempt } = case;
+        let given_up = match kept {
+            Kept::Copy(copy) => {
+                let (rest, payload) = copy.take();
+                GivenUp { subject: rest.subject, headers: rest.headers, payload: Forwarded::Value(payload) }
+            }
+            Kept::Letter(given_up) => given_up,
+            Kept::Subject(subject) => return self.lose(&subject, acker, fault).await,
+        };
+        let subject = given_up.subject.clone();
+        let (Some(letters), false) = (&self.dead_letters, is_dead_letter(&given_up.headers)) else {
+            return self.lose(&subject, acker, fault).await;
         };
         let reason = Reason { class: fault.class, text: &fault.text, attempts: attempt, route: &self.shared.name };
-        let given_up = GivenUp { subject: subject.clone(), headers, payload };
         let stored = match letters.address(given_up, &reason, &metadata) {
             Ok(letter) => letters.store(letter).await,
             Err(error) => Err(error),
         };
         match stored {
             Ok(()) => {
-                count(&self.shared.counters.dead_lettered);
+                count(&self.counters.dead_lettered);
                 self.shared.emit(&Event::DeadLettered { subject: &subject, reason: &fault.text });
-                self.shared.complete();
+                self.counters.complete();
                 self.settle(acker, Outcome::Ack).await;
             }
             Err(error) => {
                 self.shared.emit(&Event::NotDeadLettered { subject: &subject, error: Some(&error) });
                 if acker.redelivers() {
-                    count(&self.shared.counters.retried);
+                    count(&self.counters.retried);
                 } else {
-                    count(&self.shared.counters.lost);
+                    count(&self.counters.lost);
                 }
-                self.shared.complete();
+                self.counters.complete();
                 let step = u32::try_from(attempt).unwrap_or(u32::MAX);
                 self.settle(acker, Outcome::NakAfter(self.ladder.delay(step))).await;
             }
         }
     }
 
+    /// Gives a message up for which there is no dead letter.
+    async fn lose<A: Settle>(&self, subject: &Subject, acker: A, fault: &Fault) {
+        count(&self.counters.lost);
+        self.shared.emit(&Event::NotDeadLettered { subject, error: None });
+        self.counters.complete();
+        self.settle(acker, Outcome::term(fault.text.clone())).await;
+    }
+
     async fn settle<A: Settle>(&self, acker: A, outcome: Outcome) {
         if let Err(error) = acker.settle(outcome).await {
-            count(&self.shared.counters.unsettled);
+            count(&self.counters.unsettled);
             self.shared.emit(&Event::Unsettled { error: &error });
         }
     }
@@ -248,7 +285,7 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
     }
 
     fn tally(&self, fault: &Fault) {
-        let counters = &self.shared.counters;
+        let counters = &self.counters;
         count(match (fault.class, fault.then) {
             ("panic", _) => &counters.failed_panic,
             ("timeout", _) => &counters.failed_timeout,
@@ -256,11 +293,15 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
             (_, FailureClass::Permanent) => &counters.failed_permanent,
             _ => &counters.failed_retry,
         });
-        debug_assert!(counters.in_flight.load(Relaxed) > 0, "a handler runs only inside a worker");
     }
 }
 
 impl Fault {
+    /// Whether the message is to be tried again.
+    fn climbs(&self) -> bool {
+        matches!(self.then, FailureClass::Retry | FailureClass::RetryAfter(_))
+    }
+
     fn of(failure: &Failure) -> Self {
         Self { class: failure.class().as_str(), text: failure.to_string(), then: failure.class() }
     }

@@ -1,14 +1,17 @@
 //! What a route has done so far.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Duration;
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// The live counters of a route.
+        /// The live counters of one worker. Only that worker writes, so a load and a store do for an addition.
         #[derive(Debug, Default)]
         pub(crate) struct Counters {
             $(pub(crate) $name: AtomicU64,)*
+            /// Deliveries whose handling is over; raised before the transport is told.
+            completed: AtomicU64,
             duration_ns: AtomicU64,
             longest_ns: AtomicU64,
         }
@@ -73,17 +76,36 @@ counters! {
 }
 
 impl Counters {
+    /// A delivery was taken.
+    pub(crate) fn take(&self) {
+        self.in_flight.store(1, Relaxed);
+    }
+
+    /// The delivery is settled or answered. One whose worker is dropped stays in flight: it is withheld, not done.
+    pub(crate) fn finish(&self) {
+        self.in_flight.store(0, Relaxed);
+    }
+
+    /// The handling of a delivery is over, and its transport is about to be told.
+    pub(crate) fn complete(&self) {
+        self.completed.store(self.completed.load(Relaxed) + 1, Release);
+    }
+
+    pub(crate) fn completed(&self) -> u64 {
+        self.completed.load(Acquire)
+    }
+
     pub(crate) fn took(&self, duration: Duration) {
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        self.duration_ns.fetch_add(nanos, Relaxed);
+        self.duration_ns.store(self.duration_ns.load(Relaxed).saturating_add(nanos), Relaxed);
         if nanos > self.longest_ns.load(Relaxed) {
-            self.longest_ns.fetch_max(nanos, Relaxed);
+            self.longest_ns.store(nanos, Relaxed);
         }
     }
 }
 
 pub(crate) fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Relaxed);
+    counter.store(counter.load(Relaxed) + 1, Relaxed);
 }
 
 impl RouteMetrics {

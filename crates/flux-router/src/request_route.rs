@@ -166,16 +166,19 @@ where
                 Box::pin(async move { bus.listen(filter.as_str()).await })
             });
             let source = Source::open(Arc::clone(&shared), subscribe, |_| None).await?;
-            let work = Arc::new(RequestWork {
-                telemetry: Telemetry::for_route(shared.filter.clone()),
-                shared,
-                stage: self.stage,
-                max_run: self.max_run,
-                wants_metadata: self.wants_metadata,
-            });
+            let telemetry = Telemetry::for_route(shared.filter.clone());
+            let stage = Arc::new(self.stage);
             let feeds = Feed::split(source, self.concurrency);
             let workers = feeds.into_iter().map(|feed| -> BoxFuture<'static, Result<()>> {
-                Box::pin(worker::requests::<Req, _, _, _>(Arc::clone(&work), feed))
+                let work = RequestWork {
+                    shared: Arc::clone(&shared),
+                    counters: shared.add_worker(),
+                    stage: Arc::clone(&stage),
+                    max_run: self.max_run,
+                    telemetry: telemetry.clone(),
+                    wants_metadata: self.wants_metadata,
+                };
+                Box::pin(worker::requests::<Req, _, _, _>(work, feed))
             });
             Ok(Work { workers: workers.collect(), flush: Box::pin(std::future::ready(Ok(()))) })
         })

@@ -1,5 +1,6 @@
 //! What a worker does with one request: call the handler and answer, whatever happens.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,18 +8,19 @@ use flux_core::telemetry::Relation;
 use flux_core::{Delivery, Error, Failure, Message, Outcome, RemoteError, Reply, Stage, Telemetry};
 
 use crate::event::Event;
-use crate::guard::{Ended, Limits, Silent, guard};
+use crate::guard::{Ended, Limits, Silent, caught, guard};
 use crate::handler::METADATA;
-use crate::metrics::count;
+use crate::metrics::{Counters, count};
 use crate::shared::Shared;
 
 /// The code of an answer to a request that took longer than the route allows.
 const TIMED_OUT: &str = "504";
 
-/// Everything the workers of one request route share.
+/// What one worker of a request route works with.
 pub(crate) struct RequestWork<H> {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) stage: H,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) stage: Arc<H>,
     pub(crate) max_run: Option<Duration>,
     pub(crate) telemetry: Telemetry,
     pub(crate) wants_metadata: bool,
@@ -26,7 +28,7 @@ pub(crate) struct RequestWork<H> {
 
 impl<H: Send + Sync> RequestWork<H> {
     /// Answers one request.
-    pub(crate) async fn handle<Req, A>(&self, request: Delivery<Req, A>)
+    pub(crate) async fn handle<Req, A>(&mut self, request: Delivery<Req, A>)
     where
         Req: Send + 'static,
         H: Stage<Message<Req>, Error: Into<Failure>>,
@@ -34,16 +36,23 @@ impl<H: Send + Sync> RequestWork<H> {
     {
         let Delivery { message, metadata, acker, .. } = request;
         let subject = message.subject.clone();
-        let (scope, processing) = self.telemetry.process(&message.subject, &message.headers, Relation::Child);
-        let run = scope.run(async { self.stage.process(message).await });
+        let (mut scope, processing) = self.telemetry.process(&message.subject, &message.headers, Relation::Child);
         let limits = Limits { max_run: self.max_run, ack_wait: None };
         let started = Instant::now();
-        let ended = if self.wants_metadata {
-            guard(METADATA.scope(metadata, run), limits, &mut Silent).await
-        } else {
-            guard(run, limits, &mut Silent).await
+        let stage = &*self.stage;
+        let ended = match scope.enter(|| caught(|| stage.process(message))) {
+            Err(panicked) => panicked,
+            Ok(future) => {
+                let run = pin!(future);
+                let run = scope.run(run);
+                if self.wants_metadata {
+                    guard(pin!(METADATA.scope(metadata, run)), limits, &mut Silent).await
+                } else {
+                    guard(pin!(run), limits, &mut Silent).await
+                }
+            }
         };
-        let counters = &self.shared.counters;
+        let counters = &self.counters;
         counters.took(started.elapsed());
         let answer = match ended {
             Ended::Done(Ok(response)) => {
@@ -68,17 +77,17 @@ impl<H: Send + Sync> RequestWork<H> {
             Ok(_) => processing.finish(None),
             Err((class, remote)) => processing.finish(Some((*class, remote))),
         }
-        self.shared.complete();
+        self.counters.complete();
         let sent = acker.reply(answer.map_err(|(_, remote)| remote)).await;
         self.answered(sent);
     }
 
     /// Answers a request that did not decode.
-    pub(crate) async fn broken(&self, mut error: Error) {
+    pub(crate) async fn broken(&mut self, mut error: Error) {
         self.shared.emit(&Event::Broken { error: &error });
         if let Some(undecodable) = error.take_undecodable() {
-            count(&self.shared.counters.undecodable);
-            self.shared.complete();
+            count(&self.counters.undecodable);
+            self.counters.complete();
             let reason = Failure::permanent(error).to_string();
             self.answered(undecodable.settle(Outcome::term(reason)).await);
         }
@@ -86,7 +95,7 @@ impl<H: Send + Sync> RequestWork<H> {
 
     fn answered(&self, sent: flux_core::Result<()>) {
         if let Err(error) = sent {
-            count(&self.shared.counters.unsettled);
+            count(&self.counters.unsettled);
             self.shared.emit(&Event::Unsettled { error: &error });
         }
     }

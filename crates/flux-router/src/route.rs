@@ -309,22 +309,26 @@ where
             let subscribe = Box::new(move || subscribe(bus.clone(), filter.clone(), group.clone()));
             let source = Source::open(Arc::clone(&shared), subscribe, B::backlog).await?;
             let flush = self.dead_letters.as_ref().map(|letters| Arc::clone(&letters.publisher));
-            let work = Arc::new(MessageWork {
-                telemetry: Telemetry::for_route(shared.filter.clone()),
-                shared,
-                stage: self.stage,
-                ladder: self.ladder,
-                max_run: self.max_run,
-                undecodable: self.undecodable,
-                dead_letters: self.dead_letters,
-                wants_metadata: self.wants_metadata,
-            });
+            let dead_letters = self.dead_letters.map(Arc::new);
+            let telemetry = Telemetry::for_route(shared.filter.clone());
+            let stage = Arc::new(self.stage);
             let order = Arc::new(KeyOrder::default());
             let feeds = Feed::split(source, self.concurrency);
             let workers = feeds.into_iter().map(|feed| -> BoxFuture<'static, Result<()>> {
+                let work = MessageWork {
+                    shared: Arc::clone(&shared),
+                    counters: shared.add_worker(),
+                    stage: Arc::clone(&stage),
+                    ladder: self.ladder.clone(),
+                    max_run: self.max_run,
+                    undecodable: self.undecodable,
+                    dead_letters: dead_letters.clone(),
+                    telemetry: telemetry.clone(),
+                    wants_metadata: self.wants_metadata,
+                };
                 match &self.key {
-                    Some(key) => Box::pin(worker::ordered(Arc::clone(&work), feed, key.clone(), Arc::clone(&order))),
-                    None => Box::pin(worker::messages(Arc::clone(&work), feed)),
+                    Some(key) => Box::pin(worker::ordered(work, feed, key.clone(), Arc::clone(&order))),
+                    None => Box::pin(worker::messages(work, feed)),
                 }
             });
             let workers = workers.collect();

@@ -87,7 +87,7 @@ where
         result = result.and(flush.await);
     }
     let routes: Vec<_> =
-        shared.iter().map(|part| RouteReport { name: part.name.clone(), metrics: part.counters.snapshot() }).collect();
+        shared.iter().map(|part| RouteReport { name: part.name.clone(), metrics: part.metrics() }).collect();
     let withheld = routes.iter().map(|route| route.metrics.in_flight).sum();
     result.map(|()| Report { routes, withheld })
 }

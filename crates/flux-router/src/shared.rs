@@ -1,11 +1,12 @@
 //! What the workers of a route, the router and its handles share.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use flux_core::{Backlog, Outstanding, SubjectFilter};
 use tokio::sync::Notify;
 
+use crate::RouteMetrics;
 use crate::event::{Event, Listener};
 use crate::metrics::Counters;
 use crate::stop::Stop;
@@ -22,12 +23,11 @@ pub(crate) struct About {
 pub(crate) struct Shared {
     pub(crate) name: String,
     pub(crate) filter: SubjectFilter,
-    pub(crate) counters: Counters,
+    /// One entry a worker.
+    workers: Mutex<Vec<Arc<Counters>>>,
     pub(crate) stop: Arc<Stop>,
     /// Whether the route answers requests: their backlog is their requesters.
     pub(crate) answers: bool,
-    /// Deliveries whose handling is over. Raised before the transport is told, see `is_settled`.
-    completed: AtomicU64,
     backlog: Mutex<Option<Subscribed>>,
     paused: AtomicBool,
     resumed: Notify,
@@ -48,9 +48,8 @@ impl Shared {
             name,
             filter,
             answers,
-            counters: Counters::default(),
+            workers: Mutex::default(),
             stop,
-            completed: AtomicU64::new(0),
             backlog: Mutex::new(None),
             paused: AtomicBool::new(false),
             resumed: Notify::new(),
@@ -64,12 +63,29 @@ impl Shared {
         }
     }
 
-    pub(crate) fn complete(&self) {
-        self.completed.fetch_add(1, Ordering::AcqRel);
+    /// Counters for one more worker.
+    pub(crate) fn add_worker(&self) -> Arc<Counters> {
+        let counters = Arc::new(Counters::default());
+        self.workers().push(Arc::clone(&counters));
+        counters
     }
 
+    /// What all workers have done so far.
+    pub(crate) fn metrics(&self) -> RouteMetrics {
+        let mut total = RouteMetrics::default();
+        for worker in &*self.workers() {
+            total += &worker.snapshot();
+        }
+        total
+    }
+
+    /// Deliveries whose handling is over.
     pub(crate) fn completed(&self) -> u64 {
-        self.completed.load(Ordering::Acquire)
+        self.workers().iter().map(|worker| worker.completed()).sum()
+    }
+
+    fn workers(&self) -> MutexGuard<'_, Vec<Arc<Counters>>> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn subscribed(&self, backlog: Option<Arc<dyn Backlog>>) {

@@ -3,10 +3,10 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use flux_core::{Backlog, BoxFuture, ErrorKind, Result, next};
+use flux_core::{Backlog, BoxFuture, ErrorKind, Result};
 use futures_core::Stream;
 use tokio::sync::Mutex;
 use tokio::time::sleep;
@@ -40,8 +40,10 @@ impl<D: Stream + Send> Source<D> {
         Ok(Self { deliveries, subscribe, backlog, shared })
     }
 
-    /// The next item; `Ok(None)` when the route is asked to stop or its transport was closed.
-    async fn next(&mut self) -> Result<Option<D::Item>> {
+    /// Puts the next item into `slot`; `None` when the route is asked to stop or its transport was closed.
+    ///
+    /// The item goes through a slot because a delivery is some hundred bytes wide, and each return would copy it.
+    async fn next(&mut self, slot: &mut Option<D::Item>) -> Result<Option<Taken>> {
         loop {
             let Self { deliveries, shared, .. } = self;
             if shared.stop.is_asked() {
@@ -51,17 +53,20 @@ impl<D: Stream + Send> Source<D> {
                 let _ = race(pin!(shared.resumed()), shared.stop.asked()).await;
                 continue;
             }
+            let mut poll = |cx: &mut Context<'_>| deliveries.as_mut().poll_next(cx).map(|item| *slot = item);
             // Under load the next item is there already, and nothing has to be set up to wait for it.
-            let at_once = poll_fn(|cx| Poll::Ready(deliveries.as_mut().poll_next(cx))).await;
-            let item = match at_once {
-                Poll::Ready(item) => item,
-                Poll::Pending => match race(pin!(next(deliveries.as_mut())), shared.stop.asked()).await {
-                    First::Left(item) => item,
-                    First::Right(()) => return Ok(None),
-                },
-            };
-            if item.is_some() || !self.rebuild().await? {
-                return Ok(item);
+            let mut taken = Taken::AtOnce;
+            if poll_fn(|cx| Poll::Ready(poll(cx))).await.is_pending() {
+                taken = Taken::Waited;
+                if let First::Right(()) = race(pin!(poll_fn(&mut poll)), shared.stop.asked()).await {
+                    return Ok(None);
+                }
+            }
+            if slot.is_some() {
+                return Ok(Some(taken));
+            }
+            if !self.rebuild().await? {
+                return Ok(None);
             }
         }
     }
@@ -114,20 +119,35 @@ impl<D: Stream + Send> Feed<D> {
         (0..workers).map(|_| Self::Shared(Arc::clone(&source))).collect()
     }
 
-    /// The next item, and what `arrive` makes of it before another worker can take the one after it.
-    pub(crate) async fn next<R>(&mut self, arrive: impl FnOnce(&D::Item) -> R) -> Result<Option<(D::Item, R)>> {
-        let take = |item: Option<D::Item>| {
-            item.map(|item| {
-                let arrived = arrive(&item);
-                (item, arrived)
-            })
-        };
-        match self {
-            Self::Own(source) => Ok(take(source.next().await?)),
+    /// Puts the next item into `slot`, and lets `arrive` see it before another worker can take the one after it.
+    pub(crate) async fn next(
+        &mut self,
+        slot: &mut Option<D::Item>,
+        arrive: impl FnOnce(&D::Item),
+    ) -> Result<Option<Taken>> {
+        let taken = match self {
+            Self::Own(source) => source.next(slot).await?,
             Self::Shared(source) => {
                 let mut source = source.lock().await;
-                Ok(take(source.next().await?))
+                let taken = source.next(slot).await?;
+                if let Some(item) = slot {
+                    arrive(item);
+                }
+                return Ok(taken);
             }
+        };
+        if let Some(item) = slot {
+            arrive(item);
         }
+        Ok(taken)
     }
+}
+
+/// How an item came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It was there.
+    AtOnce,
+    /// The worker had nothing to do until it came.
+    Waited,
 }

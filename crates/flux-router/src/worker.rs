@@ -1,7 +1,8 @@
 //! The loop of one worker: take a delivery when free, see it through, take the next.
 
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
 
 use flux_core::{Delivery, Failure, Handler, Message, Reply, Result, Settle, Stage};
 use futures_core::Stream;
@@ -10,44 +11,50 @@ use crate::guard::{Acking, Ended, Limits, guard};
 use crate::key_order::{KeyOf, KeyOrder};
 use crate::message_work::MessageWork;
 use crate::request_work::RequestWork;
-use crate::source::Feed;
+use crate::source::{Feed, Taken};
 
-/// Counts a delivery as in flight. One whose worker is dropped stays counted: it is withheld, not done.
-struct InFlight<'c>(&'c AtomicU64);
+/// When a worker began with its delivery. One that is there at once begins when the one before it ended, which saves a look at
+/// the clock.
+struct Pace(Instant);
 
-impl<'c> InFlight<'c> {
-    fn enter(counter: &'c AtomicU64) -> Self {
-        counter.fetch_add(1, Relaxed);
-        Self(counter)
+impl Pace {
+    fn new() -> Self {
+        Self(Instant::now())
     }
 
-    fn leave(self) {
-        self.0.fetch_sub(1, Relaxed);
+    fn begin(&mut self, taken: Taken) -> Instant {
+        if taken == Taken::Waited {
+            self.0 = Instant::now();
+        }
+        self.0
     }
 }
 
 /// Handles messages until the route is asked to stop.
-pub(crate) async fn messages<T, A, D, H>(work: Arc<MessageWork<T, H>>, mut feed: Feed<D>) -> Result<()>
+pub(crate) async fn messages<T, A, D, H>(mut work: MessageWork<T, H>, mut feed: Feed<D>) -> Result<()>
 where
     T: Clone + Send + 'static,
     A: Settle,
     D: Stream<Item = Result<Delivery<T, A>>> + Send,
     H: Handler<T>,
 {
-    while let Some((item, ())) = feed.next(|_| ()).await? {
-        let in_flight = InFlight::enter(&work.shared.counters.in_flight);
-        match item {
-            Ok(delivery) => work.handle(delivery).await,
-            Err(error) => work.broken(error).await?,
+    let (mut slot, mut pace) = (None, Pace::new());
+    while let Some(taken) = feed.next(&mut slot, |_| ()).await? {
+        let started = pace.begin(taken);
+        work.counters.take();
+        match slot.take() {
+            Some(Ok(delivery)) => pace.0 = work.handle(delivery, started).await,
+            Some(Err(error)) => work.broken(error).await?,
+            None => {}
         }
-        in_flight.leave();
+        work.counters.finish();
     }
     Ok(())
 }
 
 /// Handles messages until the route is asked to stop; those with the same key one after the other.
 pub(crate) async fn ordered<T, A, D, H>(
-    work: Arc<MessageWork<T, H>>,
+    mut work: MessageWork<T, H>,
     mut feed: Feed<D>,
     key: KeyOf<T>,
     order: Arc<KeyOrder>,
@@ -58,42 +65,49 @@ where
     D: Stream<Item = Result<Delivery<T, A>>> + Send,
     H: Handler<T>,
 {
-    let arrive =
-        |item: &Result<Delivery<T, A>>| item.as_ref().ok().map(|delivery| order.join(key.hash(&delivery.message)));
-    while let Some((item, turn)) = feed.next(arrive).await? {
-        let in_flight = InFlight::enter(&work.shared.counters.in_flight);
-        match item {
-            Ok(mut delivery) => {
-                let mut turn = turn;
+    let mut slot = None;
+    loop {
+        let mut turn = None;
+        let join = |item: &Result<Delivery<T, A>>| {
+            turn = item.as_ref().ok().map(|delivery| order.join(key.hash(&delivery.message)));
+        };
+        if feed.next(&mut slot, join).await?.is_none() {
+            return Ok(());
+        }
+        work.counters.take();
+        match slot.take() {
+            Some(Ok(mut delivery)) => {
                 if let Some(turn) = &mut turn {
                     let limits = Limits { max_run: None, ack_wait: delivery.metadata.ack_wait };
-                    let _: Ended<()> = guard(turn.come(), limits, &mut Acking(&mut delivery.acker)).await;
+                    let _: Ended<()> = guard(pin!(turn.come()), limits, &mut Acking(&mut delivery.acker)).await;
                 }
-                work.handle(delivery).await;
-                drop(turn);
+                work.handle(delivery, Instant::now()).await;
             }
-            Err(error) => work.broken(error).await?,
+            Some(Err(error)) => work.broken(error).await?,
+            None => {}
         }
-        in_flight.leave();
+        drop(turn);
+        work.counters.finish();
     }
-    Ok(())
 }
 
 /// Answers requests until the route is asked to stop.
-pub(crate) async fn requests<Req, A, D, H>(work: Arc<RequestWork<H>>, mut feed: Feed<D>) -> Result<()>
+pub(crate) async fn requests<Req, A, D, H>(mut work: RequestWork<H>, mut feed: Feed<D>) -> Result<()>
 where
     Req: Send + 'static,
     H: Stage<Message<Req>, Error: Into<Failure>>,
     A: Reply<H::Out>,
     D: Stream<Item = Result<Delivery<Req, A>>> + Send,
 {
-    while let Some((item, ())) = feed.next(|_| ()).await? {
-        let in_flight = InFlight::enter(&work.shared.counters.in_flight);
-        match item {
-            Ok(request) => work.handle(request).await,
-            Err(error) => work.broken(error).await,
+    let mut slot = None;
+    while feed.next(&mut slot, |_| ()).await?.is_some() {
+        work.counters.take();
+        match slot.take() {
+            Some(Ok(request)) => work.handle(request).await,
+            Some(Err(error)) => work.broken(error).await,
+            None => {}
         }
-        in_flight.leave();
+        work.counters.finish();
     }
     Ok(())
 }

@@ -93,7 +93,7 @@ async fn what_was_published_when_the_bus_closes_is_delivered_and_nothing_else() 
         }
         let closing = tokio::spawn(async move { bus.close().await });
         while let Some(delivery) = stream.next().await {
-            delivery.expect("a message");
+            let _ = delivery.expect("a message");
             got += 1;
         }
         closing.await.expect("no panic");

@@ -31,6 +31,15 @@ async fn dropped_messages_are_counted_for_receipt_subscription_and_bus() {
 }
 
 #[tokio::test]
+async fn a_capacity_of_nothing_counts_as_one() {
+    let bus = dropping(0);
+    let _stream = subscribe::<i32>(&bus, "n").await;
+    assert_eq!(bus.config().capacity.get(), 1);
+    assert_eq!(bus.publish("n", 0).await.expect("published").subscribers, 1);
+    assert_eq!(bus.publish("n", 1).await.expect("published").dropped, 1);
+}
+
+#[tokio::test]
 async fn the_capacity_is_exact_while_the_stream_holds_a_batch() {
     let bus = dropping(4);
     let mut stream = subscribe::<i32>(&bus, "n").await;

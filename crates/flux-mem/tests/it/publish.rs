@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use flux_core::{Backlog, ErrorKind, Message, Outstanding, Publisher, Scope, Subscriber, header, subject};
+use flux_core::{Bytes, ErrorKind, Message, Outstanding, Publisher, Scope, Subscriber, header, subject};
 use flux_mem::{Mem, MemDeliveries};
 use futures_util::StreamExt as _;
 
@@ -135,4 +135,14 @@ fn no_runtime_is_needed_to_publish_and_subscribe() {
     bus.publish("a", 5).now_or_never().expect("at once").expect("published");
     assert_eq!(ready(&mut deliveries).expect("queued").expect("a message"), 5);
     assert!(ready(&mut deliveries).is_none());
+}
+
+#[tokio::test]
+async fn encoded_payloads_are_left_to_the_adaptor_that_encoded_them() {
+    let bus = Mem::new();
+    let mut deliveries = subscribe::<Bytes>(&bus, "a").await;
+    let cause = Message::to(subject!("a"), ()).with_id("m-1").unwrap();
+    Scope::of(&cause.headers).run(bus.publish("a", Bytes::new())).await.expect("published");
+    let got = deliveries.next().await.expect("open").expect("a message").message;
+    assert!(got.headers.is_empty(), "`Typed` adds the ids, once: {:?}", got.headers);
 }

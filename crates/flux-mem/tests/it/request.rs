@@ -32,8 +32,8 @@ async fn a_stage_answers_with_responses_and_errors() {
         request.payload.checked_mul(2).ok_or_else(|| Failure::permanent(RemoteError::new("422", "too large")))
     }
     let bus = Mem::new();
-    let served = bus.clone();
-    let server = tokio::spawn(async move { Responder::<u32, u32>::serve(&served, "double", double).await });
+    let handle = bus.clone();
+    let server = tokio::spawn(async move { Responder::<u32, u32>::serve(&handle, "double", double).await });
     tokio::task::yield_now().await;
     assert_eq!(ask(&bus, "double", 21).await.expect("an answer"), 42);
     let error = ask(&bus, "double", u32::MAX).await.expect_err("too large");
