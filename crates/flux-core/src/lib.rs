@@ -44,7 +44,7 @@ pub use filter::SubjectFilter;
 pub use header::{HeaderName, HeaderValue};
 pub use headers::{AsName, Headers};
 pub use message::Message;
-pub use metadata::Metadata;
+pub use metadata::{Facts, Metadata};
 pub use next::next;
 pub use publisher::{ArcPublisher, BoxPublisher, DynPublisher, Forwarded, Publisher};
 pub use remote::RemoteError;

@@ -63,15 +63,10 @@ pub(crate) async fn guard<F: Future + ?Sized>(
     }
 }
 
-/// Calls `f`; a panic in it is an end like others.
-pub(crate) fn caught<R, E>(f: impl FnOnce() -> R) -> Result<R, Ended<E>> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| Ended::Panicked(text(payload.as_ref())))
-}
-
 fn poll_caught<F: Future + ?Sized>(future: Pin<&mut F>, cx: &mut std::task::Context<'_>) -> Poll<Ended<F::Output>> {
-    match caught(|| future.poll(cx)) {
+    match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
         Ok(poll) => poll.map(Ended::Done),
-        Err(ended) => Poll::Ready(ended),
+        Err(payload) => Poll::Ready(Ended::Panicked(text(payload.as_ref()))),
     }
 }
 

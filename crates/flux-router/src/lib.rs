@@ -10,6 +10,7 @@ mod key_order;
 mod ladder;
 mod message_work;
 mod metrics;
+mod pace;
 mod plan;
 mod report;
 mod request_route;

@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use flux_core::telemetry::Relation;
@@ -14,7 +14,7 @@ use tokio::time::sleep;
 
 use crate::dead_letter::{DeadLetters, GivenUp, Reason, is_dead_letter};
 use crate::event::Event;
-use crate::guard::{Acking, Ended, Limits, caught, guard};
+use crate::guard::{Acking, Ended, Limits, guard};
 use crate::handler::METADATA;
 use crate::metrics::{Counters, count};
 use crate::shared::Shared;
@@ -48,8 +48,18 @@ enum Kept<T> {
     Copy(Message<T>),
     /// Enough for a dead letter.
     Letter(GivenUp<T>),
-    /// Its subject; there is nowhere to put a dead letter.
-    Subject(Subject),
+    /// What it was; there is nowhere to put a dead letter.
+    About(Subject, Headers),
+}
+
+impl<T> Kept<T> {
+    fn about(&self) -> (&Subject, &Headers) {
+        match self {
+            Self::Copy(message) => (&message.subject, &message.headers),
+            Self::Letter(letter) => (&letter.subject, &letter.headers),
+            Self::About(subject, headers) => (subject, headers),
+        }
+    }
 }
 
 /// How a handler call failed.
@@ -60,8 +70,8 @@ struct Fault {
 }
 
 impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
-    /// Handles one delivery to its end. Begun at `started`; returns when the handler ended.
-    pub(crate) async fn handle<A: Settle>(&mut self, delivery: Delivery<T, A>, started: Instant) -> Instant {
+    /// Handles one delivery to its end.
+    pub(crate) async fn handle<A: Settle>(&mut self, delivery: Delivery<T, A>) {
         let Delivery { message, metadata, original, mut acker, .. } = delivery;
         let redelivers = acker.redelivers();
         let attempt = attempt_of(&metadata, &message.headers);
@@ -71,17 +81,12 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
         if redelivers && attempt > u64::from(self.ladder.attempts) {
             // Earlier attempts ended without a word: the process died, or the time to settle ran out.
             let fault = Fault::permanent("exhausted", format!("delivered {attempt} times without being settled"));
-            self.give_up(case, acker, &fault).await;
-            return started;
+            return self.give_up(case, acker, &fault).await;
         }
-        let (mut message, mut started, mut calls) = (message, started, 1);
+        let (mut message, mut calls) = (Some(message), 1);
         loop {
-            let (ended, result) = self.call(message, &mut case, &mut acker, started).await;
-            let fault = match result {
-                Ok(outcome) => {
-                    self.succeed(outcome, acker).await;
-                    return ended;
-                }
+            let fault = match self.call(&mut message, &mut case, &mut acker).await {
+                Ok(outcome) => return self.succeed(outcome, acker).await,
                 Err(fault) => fault,
             };
             let at_once = fault.climbs() && calls < self.ladder.in_place;
@@ -94,14 +99,10 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
                 calls = 1;
             }
             message = match &case.kept {
-                Kept::Copy(copy) if at_once || later => copy.clone(),
-                _ => {
-                    self.fail(case, acker, &fault).await;
-                    return Instant::now();
-                }
+                Kept::Copy(copy) if at_once || later => Some(copy.clone()),
+                _ => return self.fail(case, acker, &fault).await,
             };
             count(&self.counters.retried);
-            started = Instant::now();
         }
     }
 
@@ -144,41 +145,38 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
             return Kept::Copy(message.clone());
         }
         if self.dead_letters.is_none() {
-            return Kept::Subject(message.subject.clone());
+            return Kept::About(message.subject.clone(), message.headers.clone());
         }
         let payload = original.map_or_else(|| Forwarded::Value(message.payload.clone()), Forwarded::Encoded);
         Kept::Letter(GivenUp { subject: message.subject.clone(), headers: message.headers.clone(), payload })
     }
 
-    /// Calls the handler once; returns when it ended, and how.
+    /// Calls the handler once with the message, which is there.
     async fn call<A: Settle>(
         &mut self,
-        message: Message<T>,
+        message: &mut Option<Message<T>>,
         case: &mut Case<T>,
         acker: &mut A,
-        started: Instant,
-    ) -> (Instant, Result<Outcome, Fault>) {
-        let (mut scope, processing) = self.telemetry.process(&message.subject, &message.headers, Relation::Link);
+    ) -> Result<Outcome, Fault> {
+        let (subject, headers) = case.kept.about();
+        let (scope, processing) = self.telemetry.process(subject, headers, Relation::Link);
         let stage = &*self.stage;
         let limits = Limits { max_run: self.max_run, ack_wait: case.metadata.ack_wait };
-        let ended = match scope.enter(|| caught(|| stage.process(message))) {
-            Err(panicked) => panicked,
-            Ok(future) => {
-                let run = pin!(future);
-                let run = scope.run(run);
-                if self.wants_metadata {
-                    guard(pin!(METADATA.scope(case.metadata.clone(), run)), limits, &mut Acking(acker)).await
-                } else {
-                    guard(pin!(run), limits, &mut Acking(acker)).await
-                }
-            }
+        // The handler's future is made where it stays, so the message is moved once and not through every layer around it.
+        let run = pin!(async {
+            let message = message.take().expect("the message is there when its handler is called");
+            stage.process(message).await
+        });
+        let run = scope.run(run);
+        let ended = if self.wants_metadata {
+            guard(pin!(METADATA.scope(case.metadata.clone(), run)), limits, &mut Acking(acker)).await
+        } else {
+            guard(pin!(run), limits, &mut Acking(acker)).await
         };
-        let now = Instant::now();
-        self.counters.took(now.saturating_duration_since(started));
         let fault = match ended {
             Ended::Done(Ok(out)) => {
                 processing.finish(None);
-                return (now, Ok(out.into_outcome()));
+                return Ok(out.into_outcome());
             }
             Ended::Done(Err(error)) => Fault::of(&error.into()),
             Ended::Panicked(text) => Fault { class: "panic", text, then: FailureClass::Retry },
@@ -189,7 +187,7 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
         };
         processing.finish(Some((fault.class, &fault.text)));
         self.tally(&fault);
-        (now, Err(fault))
+        Err(fault)
     }
 
     async fn succeed<A: Settle>(&self, outcome: Outcome, acker: A) {
@@ -224,7 +222,7 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
                 GivenUp { subject: rest.subject, headers: rest.headers, payload: Forwarded::Value(payload) }
             }
             Kept::Letter(given_up) => given_up,
-            Kept::Subject(subject) => return self.lose(&subject, acker, fault).await,
+            Kept::About(subject, _) => return self.lose(&subject, acker, fault).await,
         };
         let subject = given_up.subject.clone();
         let (Some(letters), false) = (&self.dead_letters, is_dead_letter(&given_up.headers)) else {

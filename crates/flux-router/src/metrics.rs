@@ -13,18 +13,16 @@ macro_rules! counters {
             /// Deliveries whose handling is over; raised before the transport is told.
             completed: AtomicU64,
             duration_ns: AtomicU64,
-            longest_ns: AtomicU64,
         }
 
-        /// What a route has done so far. Every figure counts messages, but for the durations.
+        /// What a route has done so far. Every figure but the duration counts messages.
         #[derive(Debug, Clone, Default, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct RouteMetrics {
             $($(#[$doc])* pub $name: u64,)*
-            /// The time that handlers took, all together.
+            /// The time that the route's workers were busy, all together; written down when a worker has nothing left to do,
+            /// and every 1,024 deliveries.
             pub duration: Duration,
-            /// The time that the slowest took.
-            pub longest: Duration,
         }
 
         impl Counters {
@@ -32,7 +30,6 @@ macro_rules! counters {
                 RouteMetrics {
                     $($name: self.$name.load(Relaxed),)*
                     duration: Duration::from_nanos(self.duration_ns.load(Relaxed)),
-                    longest: Duration::from_nanos(self.longest_ns.load(Relaxed)),
                 }
             }
         }
@@ -41,7 +38,6 @@ macro_rules! counters {
             fn add_assign(&mut self, other: &Self) {
                 $(self.$name += other.$name;)*
                 self.duration += other.duration;
-                self.longest = self.longest.max(other.longest);
             }
         }
     };
@@ -98,9 +94,6 @@ impl Counters {
     pub(crate) fn took(&self, duration: Duration) {
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         self.duration_ns.store(self.duration_ns.load(Relaxed).saturating_add(nanos), Relaxed);
-        if nanos > self.longest_ns.load(Relaxed) {
-            self.longest_ns.store(nanos, Relaxed);
-        }
     }
 }
 

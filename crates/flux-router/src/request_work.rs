@@ -2,13 +2,13 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use flux_core::telemetry::Relation;
 use flux_core::{Delivery, Error, Failure, Message, Outcome, RemoteError, Reply, Stage, Telemetry};
 
 use crate::event::Event;
-use crate::guard::{Ended, Limits, Silent, caught, guard};
+use crate::guard::{Ended, Limits, Silent, guard};
 use crate::handler::METADATA;
 use crate::metrics::{Counters, count};
 use crate::shared::Shared;
@@ -36,24 +36,17 @@ impl<H: Send + Sync> RequestWork<H> {
     {
         let Delivery { message, metadata, acker, .. } = request;
         let subject = message.subject.clone();
-        let (mut scope, processing) = self.telemetry.process(&message.subject, &message.headers, Relation::Child);
+        let (scope, processing) = self.telemetry.process(&message.subject, &message.headers, Relation::Child);
         let limits = Limits { max_run: self.max_run, ack_wait: None };
-        let started = Instant::now();
         let stage = &*self.stage;
-        let ended = match scope.enter(|| caught(|| stage.process(message))) {
-            Err(panicked) => panicked,
-            Ok(future) => {
-                let run = pin!(future);
-                let run = scope.run(run);
-                if self.wants_metadata {
-                    guard(pin!(METADATA.scope(metadata, run)), limits, &mut Silent).await
-                } else {
-                    guard(pin!(run), limits, &mut Silent).await
-                }
-            }
+        let run = pin!(async { stage.process(message).await });
+        let run = scope.run(run);
+        let ended = if self.wants_metadata {
+            guard(pin!(METADATA.scope(metadata, run)), limits, &mut Silent).await
+        } else {
+            guard(pin!(run), limits, &mut Silent).await
         };
         let counters = &self.counters;
-        counters.took(started.elapsed());
         let answer = match ended {
             Ended::Done(Ok(response)) => {
                 count(&counters.handled);

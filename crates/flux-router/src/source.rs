@@ -13,6 +13,7 @@ use tokio::time::sleep;
 
 use crate::Ladder;
 use crate::event::Event;
+use crate::pace::Pace;
 use crate::shared::Shared;
 use crate::stop::{First, race};
 
@@ -40,14 +41,14 @@ impl<D: Stream + Send> Source<D> {
         Ok(Self { deliveries, subscribe, backlog, shared })
     }
 
-    /// Puts the next item into `slot`; `None` when the route is asked to stop or its transport was closed.
+    /// Puts the next item into `slot`; `false` when the route is asked to stop or its transport was closed.
     ///
     /// The item goes through a slot because a delivery is some hundred bytes wide, and each return would copy it.
-    async fn next(&mut self, slot: &mut Option<D::Item>) -> Result<Option<Taken>> {
+    async fn next(&mut self, slot: &mut Option<D::Item>, pace: &mut Pace) -> Result<bool> {
         loop {
             let Self { deliveries, shared, .. } = self;
             if shared.stop.is_asked() {
-                return Ok(None);
+                return Ok(false);
             }
             if shared.is_paused() {
                 let _ = race(pin!(shared.resumed()), shared.stop.asked()).await;
@@ -55,18 +56,18 @@ impl<D: Stream + Send> Source<D> {
             }
             let mut poll = |cx: &mut Context<'_>| deliveries.as_mut().poll_next(cx).map(|item| *slot = item);
             // Under load the next item is there already, and nothing has to be set up to wait for it.
-            let mut taken = Taken::AtOnce;
             if poll_fn(|cx| Poll::Ready(poll(cx))).await.is_pending() {
-                taken = Taken::Waited;
+                pace.rest();
                 if let First::Right(()) = race(pin!(poll_fn(&mut poll)), shared.stop.asked()).await {
-                    return Ok(None);
+                    return Ok(false);
                 }
+                pace.start();
             }
             if slot.is_some() {
-                return Ok(Some(taken));
+                return Ok(true);
             }
             if !self.rebuild().await? {
-                return Ok(None);
+                return Ok(false);
             }
         }
     }
@@ -123,13 +124,22 @@ impl<D: Stream + Send> Feed<D> {
     pub(crate) async fn next(
         &mut self,
         slot: &mut Option<D::Item>,
+        pace: &mut Pace,
         arrive: impl FnOnce(&D::Item),
-    ) -> Result<Option<Taken>> {
+    ) -> Result<bool> {
         let taken = match self {
-            Self::Own(source) => source.next(slot).await?,
+            Self::Own(source) => source.next(slot, pace).await?,
             Self::Shared(source) => {
-                let mut source = source.lock().await;
-                let taken = source.next(slot).await?;
+                let mut source = match source.try_lock() {
+                    Ok(source) => source,
+                    Err(_) => {
+                        pace.rest();
+                        let source = source.lock().await;
+                        pace.start();
+                        source
+                    }
+                };
+                let taken = source.next(slot, pace).await?;
                 if let Some(item) = slot {
                     arrive(item);
                 }
@@ -141,13 +151,4 @@ impl<D: Stream + Send> Feed<D> {
         }
         Ok(taken)
     }
-}
-
-/// How an item came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Taken {
-    /// It was there.
-    AtOnce,
-    /// The worker had nothing to do until it came.
-    Waited,
 }

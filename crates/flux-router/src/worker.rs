@@ -2,7 +2,6 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
 
 use flux_core::{Delivery, Failure, Handler, Message, Reply, Result, Settle, Stage};
 use futures_core::Stream;
@@ -10,25 +9,9 @@ use futures_core::Stream;
 use crate::guard::{Acking, Ended, Limits, guard};
 use crate::key_order::{KeyOf, KeyOrder};
 use crate::message_work::MessageWork;
+use crate::pace::Pace;
 use crate::request_work::RequestWork;
-use crate::source::{Feed, Taken};
-
-/// When a worker began with its delivery. One that is there at once begins when the one before it ended, which saves a look at
-/// the clock.
-struct Pace(Instant);
-
-impl Pace {
-    fn new() -> Self {
-        Self(Instant::now())
-    }
-
-    fn begin(&mut self, taken: Taken) -> Instant {
-        if taken == Taken::Waited {
-            self.0 = Instant::now();
-        }
-        self.0
-    }
-}
+use crate::source::Feed;
 
 /// Handles messages until the route is asked to stop.
 pub(crate) async fn messages<T, A, D, H>(mut work: MessageWork<T, H>, mut feed: Feed<D>) -> Result<()>
@@ -38,16 +21,16 @@ where
     D: Stream<Item = Result<Delivery<T, A>>> + Send,
     H: Handler<T>,
 {
-    let (mut slot, mut pace) = (None, Pace::new());
-    while let Some(taken) = feed.next(&mut slot, |_| ()).await? {
-        let started = pace.begin(taken);
+    let (mut slot, mut pace) = (None, Pace::new(Arc::clone(&work.counters)));
+    while feed.next(&mut slot, &mut pace, |_| ()).await? {
         work.counters.take();
         match slot.take() {
-            Some(Ok(delivery)) => pace.0 = work.handle(delivery, started).await,
+            Some(Ok(delivery)) => work.handle(delivery).await,
             Some(Err(error)) => work.broken(error).await?,
             None => {}
         }
         work.counters.finish();
+        pace.step();
     }
     Ok(())
 }
@@ -65,13 +48,13 @@ where
     D: Stream<Item = Result<Delivery<T, A>>> + Send,
     H: Handler<T>,
 {
-    let mut slot = None;
+    let (mut slot, mut pace) = (None, Pace::new(Arc::clone(&work.counters)));
     loop {
         let mut turn = None;
         let join = |item: &Result<Delivery<T, A>>| {
             turn = item.as_ref().ok().map(|delivery| order.join(key.hash(&delivery.message)));
         };
-        if feed.next(&mut slot, join).await?.is_none() {
+        if !feed.next(&mut slot, &mut pace, join).await? {
             return Ok(());
         }
         work.counters.take();
@@ -81,13 +64,14 @@ where
                     let limits = Limits { max_run: None, ack_wait: delivery.metadata.ack_wait };
                     let _: Ended<()> = guard(pin!(turn.come()), limits, &mut Acking(&mut delivery.acker)).await;
                 }
-                work.handle(delivery, Instant::now()).await;
+                work.handle(delivery).await;
             }
             Some(Err(error)) => work.broken(error).await?,
             None => {}
         }
         drop(turn);
         work.counters.finish();
+        pace.step();
     }
 }
 
@@ -99,8 +83,8 @@ where
     A: Reply<H::Out>,
     D: Stream<Item = Result<Delivery<Req, A>>> + Send,
 {
-    let mut slot = None;
-    while feed.next(&mut slot, |_| ()).await?.is_some() {
+    let (mut slot, mut pace) = (None, Pace::new(Arc::clone(&work.counters)));
+    while feed.next(&mut slot, &mut pace, |_| ()).await? {
         work.counters.take();
         match slot.take() {
             Some(Ok(request)) => work.handle(request).await,
@@ -108,6 +92,7 @@ where
             None => {}
         }
         work.counters.finish();
+        pace.step();
     }
     Ok(())
 }
