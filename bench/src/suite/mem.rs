@@ -31,8 +31,6 @@ pub fn suite() -> Suite {
         contenders: vec![
             Arc::new(Driven::<Mpsc>::new(MPSC, Shape::Across)),
             Arc::new(Driven::<Flux>::new(FLUX, Shape::Across)),
-            Arc::new(Driven::<Flux>::new("flux drain", Shape::Drain)),
-            Arc::new(Driven::<Flux>::new("flux cycle", Shape::Cycle)),
             Arc::new(Driven::<RustStreamJson<Sample>>::new(RUSTSTREAM, Shape::Across)),
             Arc::new(Driven::<RustStreamBytes>::new("RustStream, bytes", Shape::Across)),
             Arc::new(Driven::<Omniqueue<Json>>::new(OMNIQUEUE, Shape::Across)),

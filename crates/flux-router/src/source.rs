@@ -9,6 +9,7 @@ use std::time::Duration;
 use flux_core::{Backlog, BoxFuture, ErrorKind, Result};
 use futures_core::Stream;
 use tokio::sync::Mutex;
+use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use crate::Ladder;
@@ -56,7 +57,14 @@ impl<D: Stream + Send> Source<D> {
             }
             let mut poll = |cx: &mut Context<'_>| deliveries.as_mut().poll_next(cx).map(|item| *slot = item);
             // Under load the next item is there already, and nothing has to be set up to wait for it.
-            if poll_fn(|cx| Poll::Ready(poll(cx))).await.is_pending() {
+            let mut at_once = poll_fn(|cx| Poll::Ready(poll(cx))).await;
+            if at_once.is_pending() {
+                // A publisher on another thread is likely in the middle of the next one: a turn of the others costs less than
+                // going to sleep and being woken.
+                yield_now().await;
+                at_once = poll_fn(|cx| Poll::Ready(poll(cx))).await;
+            }
+            if at_once.is_pending() {
                 pace.rest();
                 if let First::Right(()) = race(pin!(poll_fn(&mut poll)), shared.stop.asked()).await {
                     return Ok(false);
