@@ -1,1 +1,12 @@
-//! Suite.
+#![doc = include_str!("../README.md")]
+
+mod case;
+pub mod cases;
+mod fixture;
+pub mod probe;
+mod report;
+mod suite;
+
+pub use case::{Case, Flavor, Flaw, Report, Verdict, run};
+pub use fixture::{Capabilities, Fixture, Groups, Pull, Redelivers, Requests};
+pub use report::write_report;

@@ -44,6 +44,7 @@ pub trait Stage<In>: Send + Sync {
     fn process(&self, input: In) -> impl Future<Output = Result<Self::Out, Self::Error>> + Send;
 }
 
+#[diagnostic::do_not_recommend]
 impl<F, Fut, In, Out, E> Stage<In> for F
 where
     F: Fn(In) -> Fut + Send + Sync,
@@ -70,6 +71,7 @@ where
 )]
 pub trait Handler<T>: Stage<Message<T>, Out: IntoOutcome, Error: Into<Failure>> {}
 
+#[diagnostic::do_not_recommend]
 impl<T, H> Handler<T> for H where H: Stage<Message<T>, Out: IntoOutcome, Error: Into<Failure>> {}
 
 /// The object-safe twin of [`Stage`].

@@ -1,0 +1,226 @@
+//! What every transport does: carry a message from a publisher to its subscribers.
+
+use flux_core::{ErrorKind, Headers, Message, Publisher as _, Subscriber as _, header};
+
+use super::{beside, ensure, join, publish, send, subscribe, take, take_number};
+use crate::{Fixture, Flaw, Verdict};
+
+/// The payload and the subject arrive as they were sent.
+///
+/// # Errors
+/// What is wrong with the transport, as all cases.
+pub async fn delivers_payload_and_subject<F: Fixture>() -> Verdict {
+    let bus = F::open().await?;
+    let mut deliveries = subscribe::<F>(&bus, "conformance.one").await?;
+    publish::<F>(&bus, "conformance.one", 7).await?;
+    let taken = take::<F>(&mut deliveries).await?;
+    ensure!(F::number(&taken.message.payload) == 7, "another payload arrived");
+    ensure!(taken.message.subject == "conformance.one", "it arrived as {}", taken.message.subject);
+    Ok(())
+}
+
+/// Headers arrive whole: order, case, repetition, empty values, text that is not ASCII.
+///
+/// # Errors
+/// What is wrong with the transport.
+pub async fn keeps_headers<F: Fixture>() -> Verdict {
+    let bus = F::open().await?;
+    let mut deliveries = subscribe::<F>(&bus, "conformance.one").await?;
+    let mut message = Message::new("conformance.one", F::payload(1))?;
+    for (name, value) in [
+        ("X-First", "1"),
+        ("x-lower", "a, b; c=\"d\""),
+        ("X-Again", "one"),
+        ("X-Empty", ""),
+        ("X-Again", "two"),
+        ("X-Text", "größe"),
+    ] {
+        message.headers.append(name, value)?;
+    }
+    let sent = message.headers.clone();
+    send::<F>(&bus, message).await?;
+    let arrived = take::<F>(&mut deliveries).await?.message.headers;
+    // A codec may add its content type; what was sent must all be there, in order and in case.
+    let own = |headers: &Headers| -> Vec<(String, String)> {
+        let own = headers.iter().filter(|(name, _)| name.to_ascii_lowercase().starts_with("x-"));
+        own.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    };
+    ensure!(own(&arrived) == own(&sent), "sent {sent:?}, but {arrived:?} arrived");
+    ensure!(arrived.get("X-FIRST") == Some("1"), "look-up depends on case");
+    Ok(())
+}
+
+/// The business id arrives, and is not made up when there is none.
+///
+/// # Errors
+/// What is wrong with the transport.
+pub async fn keeps_the_message_id<F: Fixture>() -> Verdict {
+    let bus = F::open().await?;
+    let mut deliveries = subscribe::<F>(&bus, "conformance.one").await?;
+    send::<F>(&bus, Message::new("conformance.one", F::payload(1))?.with_id("order-1")?).await?;
+    publish::<F>(&bus, "conformance.one", 2).await?;
+    let with = take::<F>(&mut deliveries).await?;
+    ensure!(with.message.id() == Some("order-1"), "the id arrived as {:?}", with.message.id());
+    let without = take::<F>(&mut deliveries).await?;
+    ensure!(!without.message.headers.contains(&header::MESSAGE_ID), "an id came from nowhere");
+    Ok(())
+}
+
+/// Filters take what they match and nothing else.
+///
+/// # Errors
+/// What is wrong with the transport.
+pub async fn matches_wildcards<F: Fixture>() -> Verdict {
+    let bus = F::open().await?;
+    let mut star = subscribe::<F>(&bus, "conformance.*.x").await?;
+    let mut tail = subscribe::<F>(&bus, "conformance.a.>").await?;
+    let subjects = [
+        "conformance.a.x",
+        "conformance.b.x",
+        "conformance.a.y",
+        "conformance.a.x.z",
+        "conformance.a",
+        "conformance.a.x",
+    ];
+    for (number, subject) in (1..).zip(subjects) {
+        publish::<F>(&bus, subject, number).await?;
+    }
+    for (name, deliveries, expected) in
+        [("*", &mut star, [(1, 0), (2, 1), (6, 5)].as_slice()), (">", &mut tail, &[(1, 0), (3, 2), (4, 3), (6, 5)])]
+    {
+        for (number, place) in expected {
+            let taken = take::<F>(deliveries).await?;
+            let found = F::number(&taken.message.payload);
+            ensure!(found == *number, "`{name}` took {found} ({}) instead of {number}", taken.message.subject);
+            let subject = subjects.get(*place).copied().unwrap_or_default();
+            ensure!(taken.message.subject == *subject, "{} lost its subject", taken.message.subject);
+        }
+    }
+    Ok(())
+}
+
+/// Bad subjects and filters are refused as such.
+///
+/// # Errors
+/// What is wrong with the transport.
+pub async fn refuses_bad_subjects<F: Fixture>() -> Verdict {
+    let bus = F::open().await?;
+    for subject in ["", "conformance..x", "conformance.*", "conformance. x"] {
+        let refused = bus.publish(subject, F::payload(1)).await.map(drop).err().map(|error| error.kind());
+        ensure!(refused == Some(ErrorKind::InvalidSubject), "publishing to `{subject}` was {refused:?}");
+    }
+    for filter in ["", "conformance..x", "conformance.>.x", "conformance.a*"] {
+        let refused = bus.subscribe(filter).await.map(drop).err().map(|error| error.kind());
+        ensure!(refused == Some(ErrorKind::InvalidSubject), "subscribing to `{filter}` was {refused:?}");
+    }
+    Ok(())
+}
+
+/// A thousand messages of one publisher arrive once each, in order where order is promised.
+///
+/// # Errors
+/// What is wrong with the transport.
+pub async fn keeps_order<F: Fixture>() -> Verdict {
+    let bus = F::open().await?;
+    let mut deliveries = subscribe::<F>(&bus, "conformance.one").await?;
+    let publisher = bus.clone();
+    let publishing = beside(async move {
+        for number in 0..1_000 {
+            publisher.publish("conformance.one", F::payload(number)).await?;
+        }
+        Ok::<(), flux_core::Error>(())
+    });
+    let mut numbers = Vec::new();
+    for _ in 0..1_000 {
+        numbers.push(take_number::<F>(&mut deliveries).await?);
+    }
+    join(publishing).await??;
+    let in_order = numbers.is_sorted();
+    numbers.sort_unstable();
+    ensure!(numbers.iter().copied().eq(0..1_000), "messages were lost or doubled");
+    ensure!(in_order || F::capabilities().order == "none", "messages changed places");
+    Ok(())
+}
+
+/// Two subscriptions each get every message.
+///
+/// # Errors
+/// What is wrong with the transport.
+pub async fn gives_every_subscriber_its_own<F: Fixture>() -> Verdict {
+    let bus = F::open().await?;
+    let mut one = subscribe::<F>(&bus, "conformance.one").await?;
+    let mut two = subscribe::<F>(&bus, "conformance.>").await?;
+    for number in 0..10 {
+        publish::<F>(&bus, "conformance.one", number).await?;
+    }
+    for number in 0..10 {
+        let found = (take_number::<F>(&mut one).await?, take_number::<F>(&mut two).await?);
+        ensure!(found == (number, number), "{found:?} arrived instead of {number}");
+    }
+    Ok(())
+}
+
+/// Eight publishers at once: everything arrives, once.
+///
+/// # Errors
+/// What is wrong with the transport.
+pub async fn loses_nothing_of_concurrent_publishers<F: Fixture>() -> Verdict {
+    let bus = F::open().await?;
+    let mut deliveries = subscribe::<F>(&bus, "conformance.one").await?;
+    let publish = |publisher: u64| {
+        let bus = bus.clone();
+        beside(async move {
+            for number in 0..100 {
+                bus.publish("conformance.one", F::payload(publisher * 100 + number)).await?;
+            }
+            Ok::<(), flux_core::Error>(())
+        })
+    };
+    let publishers: Vec<_> = (0..8).map(publish).collect();
+    let mut numbers = Vec::new();
+    for _ in 0..800 {
+        numbers.push(take_number::<F>(&mut deliveries).await?);
+    }
+    for publisher in publishers {
+        join(publisher).await??;
+    }
+    numbers.sort_unstable();
+    ensure!(numbers.into_iter().eq(0..800), "messages were lost or doubled");
+    Ok(())
+}
+
+/// A subscription that was dropped gets nothing, and takes nothing from those that are there.
+///
+/// # Errors
+/// What is wrong with the transport.
+pub async fn unsubscribes_when_dropped<F: Fixture>() -> Verdict {
+    let bus = F::open().await?;
+    let left = subscribe::<F>(&bus, "conformance.one").await?;
+    let mut stays = subscribe::<F>(&bus, "conformance.one").await?;
+    drop(left);
+    for number in 0..20 {
+        publish::<F>(&bus, "conformance.one", number).await?;
+        let found = take_number::<F>(&mut stays).await?;
+        ensure!(found == number, "{found} arrived instead of {number}");
+    }
+    Ok(())
+}
+
+/// Publishers do not wait for a subscriber that left, not even one that left while they waited for it.
+///
+/// # Errors
+/// What is wrong with the transport.
+pub async fn is_not_blocked_by_one_who_left<F: Fixture>() -> Verdict {
+    let bus = F::open().await?;
+    let mut leaving = subscribe::<F>(&bus, "conformance.one").await?;
+    let publisher = bus.clone();
+    let publishing = beside(async move {
+        for number in 0..5_000 {
+            publisher.publish("conformance.one", F::payload(number)).await?;
+        }
+        Ok::<(), flux_core::Error>(())
+    });
+    take::<F>(&mut leaving).await.map(drop)?;
+    drop(leaving);
+    join(publishing).await?.map_err(Flaw::from)
+}

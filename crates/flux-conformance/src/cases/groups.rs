@@ -1,0 +1,80 @@
+//! Queue groups: each message goes to one member.
+
+use std::future::Future as _;
+
+use flux_core::{ErrorKind, QueueSubscriber as _};
+
+use super::{Deliveries, ensure, publish, subscribe, take_number};
+use crate::{Flaw, Groups, Verdict};
+
+async fn member<F: Groups>(bus: &F::Bus, group: &str) -> Result<Deliveries<F>, Flaw> {
+    Ok(Box::pin(bus.subscribe_group("conformance.one", group).await?))
+}
+
+/// Two members get every message once between them.
+///
+/// # Errors
+/// What is wrong with the transport.
+pub async fn shares_among_members<F: Groups>() -> Verdict {
+    let bus = F::open().await?;
+    let (one, two) = (member::<F>(&bus, "group").await?, member::<F>(&bus, "group").await?);
+    for number in 0..100 {
+        publish::<F>(&bus, "conformance.one", number).await?;
+    }
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let collect = |mut deliveries: Deliveries<F>| {
+        let seen = std::sync::Arc::clone(&seen);
+        async move {
+            loop {
+                let number = take_number::<F>(&mut deliveries).await?;
+                let mut seen = seen.lock().map_err(|_| Flaw::new("a member panicked"))?;
+                seen.push(number);
+                if seen.len() >= 100 {
+                    return Ok::<(), Flaw>(());
+                }
+            }
+        }
+    };
+    let (mut left, mut right) = (Box::pin(collect(one)), Box::pin(collect(two)));
+    std::future::poll_fn(|cx| {
+        let (left, right) = (left.as_mut().poll(cx), right.as_mut().poll(cx));
+        if left.is_ready() { left } else { right }
+    })
+    .await?;
+    let mut numbers = seen.lock().map_err(|_| Flaw::new("a member panicked"))?.clone();
+    numbers.sort_unstable();
+    ensure!(numbers.into_iter().eq(0..100), "messages were lost or doubled within the group");
+    Ok(())
+}
+
+/// Another group and a plain subscription get every message, whatever a group takes.
+///
+/// # Errors
+/// What is wrong with the transport.
+pub async fn leaves_others_alone<F: Groups>() -> Verdict {
+    let bus = F::open().await?;
+    let mut group = member::<F>(&bus, "one").await?;
+    let mut other = member::<F>(&bus, "two").await?;
+    let mut plain = subscribe::<F>(&bus, "conformance.one").await?;
+    for number in 0..10 {
+        publish::<F>(&bus, "conformance.one", number).await?;
+    }
+    for deliveries in [&mut group, &mut other, &mut plain] {
+        for number in 0..10 {
+            let found = take_number::<F>(deliveries).await?;
+            ensure!(found == number, "{found} arrived instead of {number}");
+        }
+    }
+    Ok(())
+}
+
+/// A group has a name.
+///
+/// # Errors
+/// What is wrong with the transport.
+pub async fn refuses_a_group_without_name<F: Groups>() -> Verdict {
+    let bus = F::open().await?;
+    let refused = bus.subscribe_group("conformance.one", "").await.map(drop).err().map(|error| error.kind());
+    ensure!(refused == Some(ErrorKind::InvalidInput), "a group without name was {refused:?}");
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! Request and reply: every request ends with an answer or an error, at once where it can.
+
+use std::time::Duration;
+
+use flux_core::{
+    Delivery, Error, ErrorKind, Failure, Message, RemoteError, Reply as _, Requester as _, Responder as _, next,
+};
+use tokio::time::Instant;
+
+use super::{beside, ensure, join};
+use crate::{Flaw, Requests, Verdict};
+
+/// What takes longer than this was not at once.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
+async fn ask<F: Requests>(bus: &F::Bus, number: u64) -> Result<u64, Error> {
+    let answer: F::Payload = bus.request("conformance.ask", F::payload(number)).await?;
+    Ok(F::number(&answer))
+}
+
+/// Answers with twice the number; zero is an error with a code.
+async fn double<F: Requests>(request: Message<F::Payload>) -> Result<F::Payload, Failure> {
+    match F::number(&request.payload) {
+        0 => Err(Failure::permanent(RemoteError::new("404", "nothing to double"))),
+        number => Ok(F::payload(number * 2)),
+    }
+}
+
+/// Waits until somebody answers.
+async fn live<F: Requests>(bus: &F::Bus) -> Result<(), Flaw> {
+    loop {
+        match ask::<F>(bus, 1).await {
+            Err(error) if error.kind() == ErrorKind::NoResponder => tokio::task::yield_now().await,
+            answer => return answer.map(drop).map_err(Flaw::from),
+        }
+    }
+}
+
+/// A request gets its response.
+///
+/// # Errors
+/// What is wrong with the transport.
+pub async fn answers<F: Requests>() -> Verdict {
+    let bus = F::open().await?;
+    let responder = bus.clone();
+    let serving = beside(async move { responder.serve("conformance.ask", double::<F>).await });
+    live::<F>(&bus).await?;
+    let answer = ask::<F>(&bus, 21).await?;
+    ensure!(answer == 42, "{answer} was the answer to 21");
+    serving.abort();
+    Ok(())
+}
+
+/// Without a responder there is an error at once, not after the timeout.
+///
+/// # Errors
+/// What is wrong with the transport.
+pub async fn fails_at_once_without_a_responder<F: Requests>() -> Verdict {
+    let bus = F::open().await?;
+    let started = Instant::now();
+    let refused = ask::<F>(&bus, 1).await.err().map(|error| error.kind());
+    ensure!(refused == Some(ErrorKind::NoResponder), "nobody was there, and the result was {refused:?}");
+    ensure!(started.elapsed() < AT_ONCE, "it took {:?} to find that out", started.elapsed());
+    Ok(())
+}
+
+/// An error of the responder is an error of the request, with its code and text.
+///
+/// # Errors
+/// What is wrong with the transport.
+pub async fn brings_errors_back_as_errors<F: Requests>() -> Verdict {
+    let bus = F::open().await?;
+    let responder = bus.clone();
+    let serving = beside(async move { responder.serve("conformance.ask", double::<F>).await });
+    live::<F>(&bus).await?;
+    let error = ask::<F>(&bus, 0).await.err().ok_or_else(|| Flaw::new("an error came back as a success"))?;
+    ensure!(error.kind() == ErrorKind::Remote, "the error was of kind {:?}", error.kind());
+    let remote = error.remote().map(|remote| (remote.code(), remote.message()));
+    ensure!(remote == Some(("404", "nothing to double")), "code and text came back as {remote:?}");
+    serving.abort();
+    Ok(())
+}
+
+/// A reply that is dropped is an error at once.
+///
+/// # Errors
+/// What is wrong with the transport.
+pub async fn fails_when_the_reply_is_dropped<F: Requests>() -> Verdict {
+    let bus = F::open().await?;
+    let mut requests = Box::pin(bus.listen("conformance.ask").await?);
+    let asking = bus.clone();
+    let asked = beside(async move { ask::<F>(&asking, 1).await.map_err(|error| error.kind()) });
+    let request = next(requests.as_mut()).await;
+    let started = Instant::now();
+    drop(request);
+    let result = join(asked).await?;
+    ensure!(matches!(result, Err(ErrorKind::Remote | ErrorKind::NoResponder)), "the result was {result:?}");
+    ensure!(started.elapsed() < AT_ONCE, "it took {:?} to find that out", started.elapsed());
+    Ok(())
+}
+
+/// Requests at the same time get their own answers, in whatever order these are given.
+///
+/// # Errors
+/// What is wrong with the transport.
+pub async fn does_not_mix_answers_up<F: Requests>() -> Verdict {
+    let bus = F::open().await?;
+    let mut requests = Box::pin(bus.listen("conformance.ask").await?);
+    let asked: Vec<_> = (1..=32)
+        .map(|number| {
+            let bus = bus.clone();
+            beside(async move { (number, ask::<F>(&bus, number).await) })
+        })
+        .collect();
+    let mut taken = Vec::new();
+    while taken.len() < 32 {
+        let request = next(requests.as_mut()).await.ok_or_else(|| Flaw::new("the requests ended"))?;
+        taken.push(request?);
+    }
+    for request in taken.into_iter().rev() {
+        let Delivery { message, acker, .. } = request;
+        let answer = F::payload(F::number(&message.payload) * 2);
+        acker.reply(Ok(message.map(|_| answer))).await?;
+    }
+    for asked in asked {
+        let (number, answer) = join(asked).await?;
+        let answer = answer?;
+        ensure!(answer == number * 2, "{number} got the answer {answer}");
+    }
+    Ok(())
+}
+
+/// A responder that was dropped is no responder.
+///
+/// # Errors
+/// What is wrong with the transport.
+pub async fn withdraws_a_responder_that_is_dropped<F: Requests>() -> Verdict {
+    let bus = F::open().await?;
+    drop(bus.listen("conformance.ask").await?);
+    loop {
+        // Where the withdrawal crosses a wire, the first request may still find the responder; it must not hang.
+        match ask::<F>(&bus, 1).await.map_err(|error| error.kind()) {
+            Err(ErrorKind::NoResponder) => return Ok(()),
+            Err(ErrorKind::Remote) => tokio::task::yield_now().await,
+            other => return Err(Flaw::new(format!("nobody was left, and the result was {other:?}"))),
+        }
+    }
+}

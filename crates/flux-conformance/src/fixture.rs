@@ -1,0 +1,133 @@
+//! What an author of a transport tells the suite about it.
+
+use std::future::Future;
+use std::time::Duration;
+
+use flux_core::{Acker, Consumer, Publisher, QueueSubscriber, Requester, Responder, Result, Subscriber};
+
+/// A transport under test.
+///
+/// Every case opens an instance of its own. Subjects begin with `conformance.`.
+pub trait Fixture: 'static {
+    /// What the transport carries.
+    type Payload: Clone + Send + 'static;
+    /// The transport.
+    type Bus: Publisher<Self::Payload> + Subscriber<Self::Payload, Deliveries: 'static> + Clone + 'static;
+
+    /// The transport's name in reports.
+    const NAME: &'static str;
+    /// Whether all of the transport's time is tokio's, so that cases may run under a paused clock.
+    const PAUSED: bool;
+
+    /// What the transport promises. A promise must hold, and what is not promised must not be there.
+    fn capabilities() -> Capabilities;
+
+    /// An instance that no other case uses.
+    fn open() -> impl Future<Output = Result<Self::Bus>>;
+
+    /// The payload that stands for this number.
+    fn payload(number: u64) -> Self::Payload;
+
+    /// The number that a payload stands for.
+    fn number(payload: &Self::Payload) -> u64;
+}
+
+/// What a transport promises; a row of the table of guarantees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// What is true when publishing returns, in words.
+    pub publish: &'static str,
+    /// Whether unsettled messages are delivered again.
+    pub redelivers: bool,
+    /// Whether it has request and reply.
+    pub requests: bool,
+    /// Whether messages can be fetched.
+    pub pull: bool,
+    /// Whether it has queue groups.
+    pub groups: bool,
+    /// Which messages keep their order, in words; `none` when none do.
+    pub order: &'static str,
+}
+
+impl Capabilities {
+    /// A transport that delivers at most once and does nothing else.
+    #[must_use]
+    pub const fn new(publish: &'static str, order: &'static str) -> Self {
+        Self { publish, redelivers: false, requests: false, pull: false, groups: false, order }
+    }
+
+    /// Unsettled messages are delivered again.
+    #[must_use]
+    pub const fn with_redelivery(mut self) -> Self {
+        self.redelivers = true;
+        self
+    }
+
+    /// It has request and reply.
+    #[must_use]
+    pub const fn with_requests(mut self) -> Self {
+        self.requests = true;
+        self
+    }
+
+    /// Messages can be fetched.
+    #[must_use]
+    pub const fn with_pull(mut self) -> Self {
+        self.pull = true;
+        self
+    }
+
+    /// It has queue groups.
+    #[must_use]
+    pub const fn with_groups(mut self) -> Self {
+        self.groups = true;
+        self
+    }
+
+    /// The columns of the table of guarantees, in order.
+    #[must_use]
+    pub fn columns(&self) -> Vec<(&'static str, &'static str)> {
+        let yes = |has: bool| if has { "yes" } else { "no" };
+        vec![
+            ("publish returns when", self.publish),
+            ("delivery", if self.redelivers { "at least once" } else { "at most once" }),
+            ("settle", yes(self.redelivers)),
+            ("request-reply", yes(self.requests)),
+            ("pull", yes(self.pull)),
+            ("queue group", yes(self.groups)),
+            ("order", self.order),
+        ]
+    }
+}
+
+/// A transport with queue groups.
+pub trait Groups: Fixture<Bus: QueueSubscriber<Self::Payload>> {}
+
+impl<F: Fixture<Bus: QueueSubscriber<F::Payload>>> Groups for F {}
+
+/// A transport with request and reply.
+pub trait Requests:
+    Fixture<Bus: Requester<Self::Payload, Self::Payload> + Responder<Self::Payload, Self::Payload, Requests: 'static>>
+{
+}
+
+impl<F> Requests for F where
+    F: Fixture<Bus: Requester<F::Payload, F::Payload> + Responder<F::Payload, F::Payload, Requests: 'static>>
+{
+}
+
+/// A transport that delivers again what was not settled. A queue group keeps what it has not settled while it has no members.
+pub trait Redelivers: Fixture<Bus: QueueSubscriber<Self::Payload> + Subscriber<Self::Payload, Acker: Acker>> {
+    /// How long a delivery to a queue group may stay unsettled.
+    fn ack_wait() -> Duration;
+}
+
+/// A transport whose messages can be fetched.
+pub trait Pull: Fixture {
+    /// Fetches.
+    type Consumer: Consumer<Self::Payload, Acker: Acker>;
+
+    /// A consumer of what `filter` matches.
+    fn consumer(bus: &Self::Bus, filter: &str) -> impl Future<Output = Result<Self::Consumer>>;
+}

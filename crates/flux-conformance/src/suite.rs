@@ -1,0 +1,153 @@
+//! The lists of cases, and the macro that makes a test of each.
+
+/// Makes one test of each case, on a current-thread and on a multi-thread runtime.
+///
+/// Takes a name for the module and the [`Fixture`](crate::Fixture), and after it the parts that the transport has: `groups`, `requests`,
+/// `redelivers`, `pull`.
+///
+/// ```text
+/// flux_conformance::transport_suite!(my_transport: MyFixture, groups, requests);
+/// ```
+///
+/// With `FLUX_CONFORMANCE_REPORT=<folder>` in the environment, the test `report` writes what passed to `<folder>/<name>.json`.
+#[macro_export]
+macro_rules! transport_suite {
+    ($name:ident: $fixture:ty $(, $part:ident)* $(,)?) => {
+        mod $name {
+            use super::*;
+
+            /// All cases of the parts that the transport has.
+            pub(crate) fn cases() -> Vec<$crate::Case> {
+                #[allow(unused_mut, reason = "a transport may have no further parts")]
+                let mut cases = $crate::__part!(list basic $fixture);
+                $(cases.extend($crate::__part!(list $part $fixture));)*
+                cases
+            }
+
+            fn disagreement() -> Option<String> {
+                #[allow(unused_imports, reason = "which of them serve depends on the transport")]
+                use $crate::probe::{
+                    Found, HasGroups, HasPull, HasRequests, LacksGroups, LacksPull, LacksRequests, Probe,
+                };
+                let probe =
+                    Probe::<<$fixture as $crate::Fixture>::Bus, <$fixture as $crate::Fixture>::Payload>::new();
+                let probe = &probe;
+                let found = Found { groups: probe.groups(), requests: probe.requests(), pull: probe.pull() };
+                $crate::probe::disagreement::<$fixture>(found)
+            }
+
+            /// Everything the suite finds, as the report has it.
+            pub(crate) fn run(flavor: $crate::Flavor) -> $crate::Report {
+                $crate::run(&cases(), flavor).with_claims(disagreement())
+            }
+
+            #[test]
+            fn claims_what_it_has_and_hides_nothing() {
+                assert_eq!(disagreement(), None);
+            }
+
+            #[test]
+            fn report() {
+                $crate::write_report::<$fixture>(|| run($crate::Flavor::CurrentThread));
+            }
+
+            mod current_thread {
+                #[allow(unused_imports, reason = "the fixture may be named by a path")]
+                use super::*;
+                $crate::__part!(test basic $fixture, CurrentThread);
+                $($crate::__part!(test $part $fixture, CurrentThread);)*
+            }
+
+            mod multi_thread {
+                #[allow(unused_imports, reason = "the fixture may be named by a path")]
+                use super::*;
+                $crate::__part!(test basic $fixture, MultiThread);
+                $($crate::__part!(test $part $fixture, MultiThread);)*
+            }
+        }
+    };
+}
+
+/// The cases of one part, as a list or as tests.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __part {
+    ($form:ident basic $($rest:tt)*) => {
+        $crate::__each! {$form basic [
+            delivers_payload_and_subject
+            keeps_headers
+            keeps_the_message_id
+            matches_wildcards
+            refuses_bad_subjects
+            keeps_order
+            gives_every_subscriber_its_own
+            loses_nothing_of_concurrent_publishers
+            unsubscribes_when_dropped
+            is_not_blocked_by_one_who_left
+        ] $($rest)*}
+    };
+    ($form:ident groups $($rest:tt)*) => {
+        $crate::__each! {$form groups [
+            shares_among_members
+            leaves_others_alone
+            refuses_a_group_without_name
+        ] $($rest)*}
+    };
+    ($form:ident requests $($rest:tt)*) => {
+        $crate::__each! {$form requests [
+            answers
+            fails_at_once_without_a_responder
+            brings_errors_back_as_errors
+            fails_when_the_reply_is_dropped
+            does_not_mix_answers_up
+            withdraws_a_responder_that_is_dropped
+        ] $($rest)*}
+    };
+    ($form:ident redelivers $($rest:tt)*) => {
+        $crate::__each! {$form redelivers [
+            delivers_again_what_is_nakked
+            waits_for_the_delay_of_a_nak
+            ends_with_an_ack
+            ends_with_a_term
+            counts_deliveries
+            keeps_the_message_when_it_comes_again
+            loses_nothing_of_a_member_that_left
+            keeps_messages_for_late_subscribers
+        ] $($rest)*}
+    };
+    ($form:ident redelivers_in_time $($rest:tt)*) => {
+        $crate::__each! {$form redelivers [delivers_again_what_is_not_settled extends_the_time_on_progress] $($rest)*}
+    };
+    ($form:ident pull $($rest:tt)*) => {
+        $crate::__each! {$form pull [
+            fetches_what_is_there_at_once
+            fetches_what_there_is_when_time_is_up
+            fetches_nothing_without_an_error
+            fetches_again_what_was_nakked
+        ] $($rest)*}
+    };
+}
+
+/// One item for each case.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __each {
+    (list $part:ident [$($case:ident)*] $fixture:ty) => {
+        vec![$($crate::Case::new(
+            stringify!($case),
+            <$fixture as $crate::Fixture>::PAUSED,
+            || Box::pin($crate::cases::$part::$case::<$fixture>()),
+        )),*]
+    };
+    (test $part:ident [$($case:ident)*] $fixture:ty, $flavor:ident) => {$(
+        #[test]
+        fn $case() {
+            let case = $crate::__each!(list $part [$case] $fixture);
+            for case in case {
+                if let Err(flaw) = case.run($crate::Flavor::$flavor) {
+                    panic!("{flaw}");
+                }
+            }
+        }
+    )*};
+}

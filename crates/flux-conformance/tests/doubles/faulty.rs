@@ -1,0 +1,180 @@
+//! A stream in memory that is wrong in one way.
+
+use std::future::{Future, pending};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use flux_core::{Acker, Delivery, Headers, Message, Publisher, QueueSubscriber, Result, Subscriber};
+use flux_mem::{MemAcker, MemStream, StreamDeliveries};
+use futures_core::Stream;
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    None,
+    DropsAHeader,
+    Reorders,
+    LosesOnNak,
+    AcksAtDelivery,
+    IgnoresTheDelay,
+    DeliversAfterUnsubscribing,
+    BlocksThePublisher,
+    ClaimsRequests,
+    HidesGroups,
+}
+
+impl Fault {
+    pub(crate) const ALL: [Self; 10] = [
+        Self::None,
+        Self::DropsAHeader,
+        Self::Reorders,
+        Self::LosesOnNak,
+        Self::AcksAtDelivery,
+        Self::IgnoresTheDelay,
+        Self::DeliversAfterUnsubscribing,
+        Self::BlocksThePublisher,
+        Self::ClaimsRequests,
+        Self::HidesGroups,
+    ];
+}
+
+#[derive(Clone)]
+pub(crate) struct Faulty {
+    stream: MemStream,
+    fault: Fault,
+    sent: Arc<AtomicU64>,
+    held: Arc<Mutex<Option<Message<Bytes>>>>,
+    /// Subscriptions that were dropped; one that delivers after that takes its share of what others should get.
+    ghosts: Arc<AtomicU64>,
+}
+
+impl Faulty {
+    pub(crate) fn new(stream: MemStream, fault: Fault) -> Self {
+        Self { stream, fault, sent: Arc::default(), held: Arc::default(), ghosts: Arc::default() }
+    }
+
+    fn deliveries(&self, stream: StreamDeliveries) -> Deliveries {
+        Deliveries { stream: Box::pin(stream), fault: self.fault, ghosts: Arc::clone(&self.ghosts), early: Vec::new() }
+    }
+}
+
+impl Publisher<Bytes> for Faulty {
+    type Receipt = ();
+
+    async fn send(&self, mut message: Message<Bytes>) -> Result<()> {
+        let sent = self.sent.fetch_add(1, Ordering::SeqCst);
+        match self.fault {
+            Fault::DropsAHeader if !message.headers.is_empty() => {
+                let mut kept = Headers::new();
+                for (name, value) in message.headers.iter().skip(1) {
+                    kept.append(name, value)?;
+                }
+                message.headers = kept;
+            }
+            Fault::Reorders if sent % 10 == 3 => {
+                *self.held.lock().expect("no panic") = Some(message);
+                return Ok(());
+            }
+            Fault::BlocksThePublisher if sent == 100 => pending().await,
+            Fault::DeliversAfterUnsubscribing if self.ghosts.load(Ordering::SeqCst) > 0 && sent % 2 == 1 => {
+                return Ok(());
+            }
+            _ => {}
+        }
+        self.stream.send(message).await?;
+        let held = self.held.lock().expect("no panic").take();
+        match held {
+            Some(held) => self.stream.send(held).await.map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Subscriber<Bytes> for Faulty {
+    type Acker = FaultyAcker;
+    type Deliveries = Deliveries;
+
+    async fn subscribe(&self, filter: &str) -> Result<Deliveries> {
+        Ok(self.deliveries(self.stream.subscribe(filter).await?))
+    }
+}
+
+impl QueueSubscriber<Bytes> for Faulty {
+    async fn subscribe_group(&self, filter: &str, group: &str) -> Result<Deliveries> {
+        Ok(self.deliveries(self.stream.subscribe_group(filter, group).await?))
+    }
+}
+
+pub(crate) struct Deliveries {
+    stream: Pin<Box<StreamDeliveries>>,
+    fault: Fault,
+    ghosts: Arc<AtomicU64>,
+    /// Acks that are on their way before any handler has returned.
+    early: Vec<Pin<Box<dyn Future<Output = Result<()>> + Send>>>,
+}
+
+impl Drop for Deliveries {
+    fn drop(&mut self) {
+        self.ghosts.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Stream for Deliveries {
+    type Item = Result<Delivery<Bytes, FaultyAcker>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        let Poll::Ready(next) = this.stream.as_mut().poll_next(cx) else { return Poll::Pending };
+        let Some(delivery) = next.transpose()? else { return Poll::Ready(None) };
+        let fault = this.fault;
+        if fault == Fault::AcksAtDelivery {
+            let Delivery { message, metadata, acker, .. } = delivery;
+            this.early.push(Box::pin(acker.ack()));
+            this.early.retain_mut(|ack| ack.as_mut().poll(cx).is_pending());
+            let acker = FaultyAcker { inner: None, fault };
+            return Poll::Ready(Some(Ok(Delivery::new(message, metadata, acker))));
+        }
+        Poll::Ready(Some(Ok(delivery.map_acker(|inner| FaultyAcker { inner: Some(inner), fault }))))
+    }
+}
+
+pub(crate) struct FaultyAcker {
+    inner: Option<MemAcker>,
+    fault: Fault,
+}
+
+impl Acker for FaultyAcker {
+    async fn ack(self) -> Result<()> {
+        match self.inner {
+            Some(inner) => inner.ack().await,
+            None => Ok(()),
+        }
+    }
+
+    async fn nak(self, delay: Option<Duration>) -> Result<()> {
+        match (self.inner, self.fault) {
+            (Some(inner), Fault::LosesOnNak) => inner.ack().await,
+            (Some(inner), Fault::IgnoresTheDelay) => inner.nak(None).await,
+            (Some(inner), _) => inner.nak(delay).await,
+            (None, _) => Ok(()),
+        }
+    }
+
+    async fn term(self, reason: &str) -> Result<()> {
+        match self.inner {
+            Some(inner) => inner.term(reason).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn progress(&self) -> Result<()> {
+        match &self.inner {
+            Some(inner) => inner.progress().await,
+            None => Ok(()),
+        }
+    }
+}

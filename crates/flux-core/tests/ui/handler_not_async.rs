@@ -1,0 +1,16 @@
+//! A handler that is a plain function.
+#![allow(unused_imports, reason = "each case has the same preamble")]
+
+use flux_core::{Failure, Handler, Message};
+
+struct Order;
+
+fn route<H: Handler<Order>>(_handler: H) {}
+
+fn on_order(_order: Message<Order>) -> Result<(), Failure> {
+    Ok(())
+}
+
+fn main() {
+    route(on_order);
+}

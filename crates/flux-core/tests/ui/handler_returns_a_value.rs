@@ -1,0 +1,16 @@
+//! A handler that answers where nobody asked.
+#![allow(unused_imports, reason = "each case has the same preamble")]
+
+use flux_core::{Failure, Handler, Message};
+
+struct Order;
+
+fn route<H: Handler<Order>>(_handler: H) {}
+
+async fn on_order(_order: Message<Order>) -> Result<u64, Failure> {
+    Ok(1)
+}
+
+fn main() {
+    route(on_order);
+}

@@ -1,0 +1,16 @@
+//! A handler that takes the payload where the message is handed over.
+#![allow(unused_imports, reason = "each case has the same preamble")]
+
+use flux_core::{Failure, Handler, Message};
+
+struct Order;
+
+fn route<H: Handler<Order>>(_handler: H) {}
+
+async fn on_order(_order: Order) -> Result<(), Failure> {
+    Ok(())
+}
+
+fn main() {
+    route(on_order);
+}
