@@ -35,6 +35,7 @@ pub trait Fixture: 'static {
 /// What a transport promises; a row of the table of guarantees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "each is a column of a table")]
 pub struct Capabilities {
     /// What is true when publishing returns, in words.
     pub publish: &'static str,

@@ -138,14 +138,13 @@ impl<D: Stream + Send> Feed<D> {
         let taken = match self {
             Self::Own(source) => source.next(slot, pace).await?,
             Self::Shared(source) => {
-                let mut source = match source.try_lock() {
-                    Ok(source) => source,
-                    Err(_) => {
-                        pace.rest();
-                        let source = source.lock().await;
-                        pace.start();
-                        source
-                    }
+                let mut source = if let Ok(source) = source.try_lock() {
+                    source
+                } else {
+                    pace.rest();
+                    let source = source.lock().await;
+                    pace.start();
+                    source
                 };
                 let taken = source.next(slot, pace).await?;
                 if let Some(item) = slot {

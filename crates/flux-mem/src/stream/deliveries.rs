@@ -26,7 +26,6 @@ pub struct StreamDeliveries {
 }
 
 /// What a look into the stream found.
-#[expect(clippy::large_enum_variant, reason = "boxing would cost an allocation a message")]
 enum Found {
     One(Delivery<Bytes, MemAcker>),
     Nothing { until: Option<Instant> },

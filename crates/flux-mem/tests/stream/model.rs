@@ -76,8 +76,8 @@ async fn check(steps: Vec<Step>) -> Result<(), TestCaseError> {
             Step::Fetch(max) => held.extend(fetch(&consumer, max, &mut unsettled).await?),
             Step::Advance(seconds) => tokio::time::advance(Duration::from_secs(seconds)).await,
             Step::Progress(which) => {
-                if let Some(index) = chosen(which, &held) {
-                    held[index].progress().await.unwrap();
+                if let Some(delivery) = chosen(which, &held).and_then(|index| held.get(index)) {
+                    delivery.progress().await.unwrap();
                 }
             }
             Step::Ack(which)

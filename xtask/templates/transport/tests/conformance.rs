@@ -2,5 +2,5 @@
 
 #[test]
 fn declare_what_the_transport_keeps() {
-    panic!("declare the capabilities of flux-{{name}} with `flux_conformance::transport_suite!`");
+    panic!("write a `Fixture` for flux-{{name}} and hand it to `flux_conformance::transport_suite!`");
 }
