@@ -99,6 +99,7 @@ impl<T, F: Format<T>> Codec<T> for Limited<F> {
 }
 
 /// Makes a unit struct with a [`Format`] a codec with the default bound.
+#[allow(unused_macros, reason = "a build without codecs has none to make")]
 macro_rules! codec {
     ($name:ident) => {
         impl $name {
@@ -135,6 +136,7 @@ macro_rules! codec {
         }
     };
 }
+#[allow(unused_imports, reason = "a build without codecs has none to make")]
 pub(crate) use codec;
 
 fn check_size(bytes: usize, limit: usize) -> Result<()> {

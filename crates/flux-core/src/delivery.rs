@@ -1,6 +1,7 @@
 //! One attempt to hand a message over.
 
 use std::borrow::Cow;
+use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,12 +10,12 @@ use crate::{Acker, BoxSettle, Message, Metadata, NoAck, Outcome, Result, Settle}
 
 /// A message together with what the transport knows about this attempt and the handle that settles it.
 ///
-/// What cannot be settled has no `ack` method: on an at-most-once transport `A` is [`NoAck`].
+/// What cannot be settled has no [`ack`](Self::ack): on an at-most-once transport `A` is [`NoAck`].
 ///
 /// ```compile_fail
 /// # use flux_core::Delivery;
 /// # async fn at_most_once(delivery: Delivery<u8>) {
-/// delivery.ack().await; // no such method
+/// delivery.ack().await; // does not compile: nothing to acknowledge
 /// # }
 /// ```
 #[derive(Debug)]
@@ -65,12 +66,16 @@ impl<T, A: Settle> Delivery<T, A> {
     }
 }
 
-impl<T, A: Acker> Delivery<T, A> {
+// The bound is each method's own, so that the compiler says why there is no `ack` here, and not only that there is none.
+impl<T, A> Delivery<T, A> {
     /// Done; never deliver it again.
     ///
     /// # Errors
     /// Those of [`Acker`].
-    pub async fn ack(self) -> Result<()> {
+    pub async fn ack(self) -> Result<()>
+    where
+        A: Acker,
+    {
         self.acker.ack().await
     }
 
@@ -78,7 +83,10 @@ impl<T, A: Acker> Delivery<T, A> {
     ///
     /// # Errors
     /// Those of [`Acker`].
-    pub async fn nak(self) -> Result<()> {
+    pub async fn nak(self) -> Result<()>
+    where
+        A: Acker,
+    {
         self.acker.nak(None).await
     }
 
@@ -86,7 +94,10 @@ impl<T, A: Acker> Delivery<T, A> {
     ///
     /// # Errors
     /// Those of [`Acker`].
-    pub async fn nak_after(self, delay: Duration) -> Result<()> {
+    pub async fn nak_after(self, delay: Duration) -> Result<()>
+    where
+        A: Acker,
+    {
         self.acker.nak(Some(delay)).await
     }
 
@@ -94,7 +105,10 @@ impl<T, A: Acker> Delivery<T, A> {
     ///
     /// # Errors
     /// Those of [`Acker`].
-    pub async fn term(self, reason: &str) -> Result<()> {
+    pub async fn term(self, reason: &str) -> Result<()>
+    where
+        A: Acker,
+    {
         self.acker.term(reason).await
     }
 
@@ -102,12 +116,11 @@ impl<T, A: Acker> Delivery<T, A> {
     ///
     /// # Errors
     /// Those of [`Acker`].
-    pub async fn progress(&self) -> Result<()>
+    pub fn progress(&self) -> impl Future<Output = Result<()>> + Send
     where
-        T: Sync,
-        A: Sync,
+        A: Acker,
     {
-        self.acker.progress().await
+        self.acker.progress()
     }
 }
 

@@ -44,6 +44,7 @@ pub trait Stage<In>: Send + Sync {
     fn process(&self, input: In) -> impl Future<Output = Result<Self::Out, Self::Error>> + Send;
 }
 
+// Else the compiler names the first bound that fails, `…is not a future`, and not what to write.
 #[diagnostic::do_not_recommend]
 impl<F, Fut, In, Out, E> Stage<In> for F
 where
@@ -67,7 +68,9 @@ where
     message = "`{Self}` is not a handler of messages with payload `{T}`",
     label = "not a handler of `Message<{T}>`",
     note = "write `async fn name(message: Message<{T}>) -> Result<(), Failure>`",
-    note = "it may return `()` or an `Outcome`, and any error that converts into a `Failure`"
+    note = "it may return `()` or an `Outcome`, and any error that converts into a `Failure`; text does so by `Failure::retry(text)`",
+    note = "a handler that answers requests goes to `Router::respond`",
+    note = "the future must be `Send`: a value that is not, such as an `Rc` or a lock's guard, may not live across an `.await`"
 )]
 pub trait Handler<T>: Stage<Message<T>, Out: IntoOutcome, Error: Into<Failure>> {}
 

@@ -9,7 +9,7 @@ use crate::{Error, ErrorKind, Result};
 
 /// The name a message is published under: tokens separated by `.`, for example `orders.created`.
 ///
-/// A token is not empty and holds no white space, control character, `*` or `>`; a subject is at most
+/// A token is not empty and holds no ASCII white space or control character, and no `*` or `>`; a subject is at most
 /// [`Subject::MAX_LEN`] bytes long. Cloning is cheap; up to 30 bytes it does not allocate either.
 ///
 /// ```

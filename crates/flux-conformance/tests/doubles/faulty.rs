@@ -28,7 +28,12 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 10] = [
+    /// The fault of this number.
+    pub(crate) fn number(number: usize) -> Self {
+        Self::ALL.get(number).copied().expect("there is a fault of that number")
+    }
+
+    const ALL: [Self; 10] = [
         Self::None,
         Self::DropsAHeader,
         Self::Reorders,

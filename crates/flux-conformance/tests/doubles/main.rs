@@ -22,7 +22,7 @@ impl<const FAULT: usize> Fixture for Double<FAULT> {
 
     fn capabilities() -> Capabilities {
         let capabilities = Capabilities::new("the stream holds it", "per stream").with_redelivery();
-        match Fault::ALL[FAULT] {
+        match Fault::number(FAULT) {
             Fault::ClaimsRequests => capabilities.with_groups().with_requests(),
             Fault::HidesGroups => capabilities,
             _ => capabilities.with_groups(),
@@ -31,7 +31,7 @@ impl<const FAULT: usize> Fixture for Double<FAULT> {
 
     async fn open() -> Result<Faulty> {
         let stream = Mem::stream(StreamConfig::new("conformance", ["conformance.>"]))?;
-        Ok(Faulty::new(stream, Fault::ALL[FAULT]))
+        Ok(Faulty::new(stream, Fault::number(FAULT)))
     }
 
     fn payload(number: u64) -> Bytes {

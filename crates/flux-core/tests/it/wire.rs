@@ -15,6 +15,9 @@ use tokio::sync::{mpsc, oneshot};
 
 type Answer = Result<Message<Bytes>, RemoteError>;
 
+/// A request and the way back.
+type Asked = (Message<Bytes>, Answerer);
+
 /// What was done, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Done {
@@ -33,7 +36,7 @@ struct State {
     sent: Vec<Message<Bytes>>,
     stored: VecDeque<Message<Bytes>>,
     subscriptions: Vec<(SubjectFilter, mpsc::Sender<Message<Bytes>>)>,
-    responder: Option<(SubjectFilter, mpsc::Sender<(Message<Bytes>, Answerer)>)>,
+    responder: Option<(SubjectFilter, mpsc::Sender<Asked>)>,
     done: Vec<Done>,
     flushes: usize,
 }
@@ -63,7 +66,7 @@ impl Wire {
         self.state().flushes
     }
 
-    fn settler(&self) -> Settler {
+    pub(crate) fn settler(&self) -> Settler {
         Settler(self.clone())
     }
 }
@@ -79,6 +82,7 @@ impl Publisher<Bytes> for Wire {
         let mut state = self.state();
         state.sent.push(message.clone());
         state.stored.push_back(message.clone());
+        state.subscriptions.retain(|(_, subscription)| !subscription.is_closed());
         for (_, subscription) in state.subscriptions.iter().filter(|(filter, _)| filter.matches(&message.subject)) {
             subscription.try_send(message.clone()).map_err(|_| Error::new(ErrorKind::Full, ""))?;
         }
@@ -159,7 +163,7 @@ impl Stream for Deliveries {
 }
 
 #[derive(Debug)]
-pub(crate) struct Requests(mpsc::Receiver<(Message<Bytes>, Answerer)>);
+pub(crate) struct Requests(mpsc::Receiver<Asked>);
 
 impl Stream for Requests {
     type Item = Result<Delivery<Bytes, Answerer>>;
@@ -183,26 +187,29 @@ impl Reply<Bytes> for Answerer {
 pub(crate) struct Settler(Wire);
 
 impl Settler {
-    fn write(&self, done: Done) -> Result<()> {
+    fn write(&self, done: Done) {
         self.0.state().done.push(done);
-        Ok(())
     }
 }
 
 impl Acker for Settler {
     async fn ack(self) -> Result<()> {
-        self.write(Done::Ack)
+        self.write(Done::Ack);
+        Ok(())
     }
 
     async fn nak(self, delay: Option<Duration>) -> Result<()> {
-        self.write(Done::Nak(delay))
+        self.write(Done::Nak(delay));
+        Ok(())
     }
 
     async fn term(self, reason: &str) -> Result<()> {
-        self.write(Done::Term(reason.to_owned()))
+        self.write(Done::Term(reason.to_owned()));
+        Ok(())
     }
 
     async fn progress(&self) -> Result<()> {
-        self.write(Done::Progress)
+        self.write(Done::Progress);
+        Ok(())
     }
 }

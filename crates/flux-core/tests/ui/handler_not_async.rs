@@ -1,5 +1,4 @@
 //! A handler that is a plain function.
-#![allow(unused_imports, reason = "each case has the same preamble")]
 
 use flux_core::{Failure, Handler, Message};
 

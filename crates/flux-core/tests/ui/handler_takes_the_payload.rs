@@ -1,5 +1,4 @@
 //! A handler that takes the payload where the message is handed over.
-#![allow(unused_imports, reason = "each case has the same preamble")]
 
 use flux_core::{Failure, Handler, Message};
 

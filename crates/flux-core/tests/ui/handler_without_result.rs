@@ -1,7 +1,6 @@
 //! A handler that cannot fail.
-#![allow(unused_imports, reason = "each case has the same preamble")]
 
-use flux_core::{Failure, Handler, Message};
+use flux_core::{Handler, Message};
 
 struct Order;
 

@@ -1,0 +1,238 @@
+//! What an OpenTelemetry SDK gets to see: spans, their relations, and metrics.
+#![cfg(feature = "telemetry")]
+
+use std::sync::LazyLock;
+
+use flux_core::telemetry::{Relation, semconv};
+use flux_core::{
+    Bytes, Codec, Error, ErrorKind, Headers, Message, Publisher, Result, SubjectFilter, Telemetry, Typed, filter,
+    header, subject,
+};
+use opentelemetry::trace::{SpanKind, Status, TraceContextExt as _};
+use opentelemetry::{Context, Value, global};
+use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ResourceMetrics, ScopeMetrics};
+use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
+use opentelemetry_sdk::trace::{InMemorySpanExporter, Sampler, SdkTracerProvider, SpanData};
+
+struct Sdk {
+    spans: InMemorySpanExporter,
+    metrics: InMemoryMetricExporter,
+    meters: SdkMeterProvider,
+}
+
+/// One for the process, as OpenTelemetry's globals are; it samples everything, so that nothing hides from the tests.
+static SDK: LazyLock<Sdk> = LazyLock::new(|| {
+    let (spans, metrics) = (InMemorySpanExporter::default(), InMemoryMetricExporter::default());
+    let tracers = SdkTracerProvider::builder().with_simple_exporter(spans.clone()).with_sampler(Sampler::AlwaysOn);
+    let meters = SdkMeterProvider::builder().with_reader(PeriodicReader::builder(metrics.clone()).build()).build();
+    global::set_tracer_provider(tracers.build());
+    global::set_meter_provider(meters.clone());
+    Sdk { spans, metrics, meters }
+});
+
+fn spans() -> Vec<SpanData> {
+    SDK.spans.get_finished_spans().expect("in memory")
+}
+
+fn span(name: &str) -> SpanData {
+    let mut found: Vec<_> = spans().into_iter().filter(|span| span.name == name).collect();
+    assert_eq!(found.len(), 1, "one span is called `{name}`");
+    found.remove(0)
+}
+
+fn attribute(span: &SpanData, key: &str) -> Option<String> {
+    span.attributes.iter().find(|found| found.key.as_str() == key).map(|found| found.value.to_string())
+}
+
+/// A wire that takes everything but what goes to `refused`, and keeps the last one's headers.
+#[derive(Default)]
+struct Wire(std::sync::Mutex<Headers>);
+
+impl Publisher<Bytes> for Wire {
+    type Receipt = ();
+
+    async fn send(&self, message: Message<Bytes>) -> Result<()> {
+        *self.0.lock().expect("never held") = message.headers;
+        if message.subject == subject!("refused") { Err(Error::new(ErrorKind::Full, "no room")) } else { Ok(()) }
+    }
+}
+
+struct Raw;
+
+impl Codec<Bytes> for Raw {
+    fn content_type(&self) -> &'static str {
+        "application/octet-stream"
+    }
+
+    fn encode(&self, value: &Bytes, buffer: &mut Vec<u8>) -> Result<()> {
+        buffer.extend_from_slice(value);
+        Ok(())
+    }
+
+    fn decode(&self, payload: &Bytes) -> Result<Bytes> {
+        Ok(payload.clone())
+    }
+}
+
+fn bus(system: &'static str) -> Typed<Wire, Raw> {
+    LazyLock::force(&SDK);
+    Typed::with_telemetry(Wire::default(), Raw, Telemetry::new(system))
+}
+
+/// Sends to `subject` and returns what went out beside the payload.
+fn sent(telemetry: &Telemetry, subject: &'static str) -> Headers {
+    LazyLock::force(&SDK);
+    let mut headers = Headers::new();
+    let subject = flux_core::Subject::from_static(subject);
+    telemetry.send(&subject, &mut headers).finish(Ok(()));
+    headers
+}
+
+#[tokio::test]
+async fn sending_is_a_producer_span_whose_context_travels() -> Result<()> {
+    let bus = bus("spans");
+    let message = Message::to(subject!("orders.sent"), Bytes::new()).with_id("order-1")?;
+    bus.send(message.with_header(header::CORRELATION_ID, "work-9")?).await?;
+    let span = span("send orders.sent");
+    assert_eq!((&span.span_kind, &span.status), (&SpanKind::Producer, &Status::Unset));
+    for (key, value) in [
+        ("messaging.system", "spans"),
+        ("messaging.destination.name", "orders.sent"),
+        ("messaging.operation.name", "send"),
+        ("messaging.operation.type", "send"),
+        ("messaging.message.id", "order-1"),
+        ("messaging.message.conversation_id", "work-9"),
+    ] {
+        assert_eq!(attribute(&span, key).as_deref(), Some(value), "{key}");
+    }
+    let context = &span.span_context;
+    let traceparent = format!("00-{}-{}-01", context.trace_id(), context.span_id());
+    let headers = bus.wire().0.lock().expect("never held").clone();
+    assert_eq!(headers.get(&header::TRACEPARENT), Some(traceparent.as_str()));
+    assert_eq!(headers.get(&header::TRACESTATE), None);
+    assert_eq!(span.instrumentation_scope.name(), "flux");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_failed_send_is_an_error_on_its_span() {
+    let bus = bus("spans");
+    bus.publish("refused", Bytes::new()).await.expect_err("full");
+    let span = span("send refused");
+    assert_eq!(attribute(&span, semconv::ERROR_TYPE).as_deref(), Some("full"));
+    assert_eq!(span.status, Status::error("no room"));
+}
+
+#[test]
+fn a_handler_is_linked_to_its_sender_or_is_its_child() {
+    let transport = Telemetry::new("relations");
+    let route = Telemetry::for_route(filter!("relation.*"));
+    for (subject, relation) in [("relation.link", Relation::Link), ("relation.child", Relation::Child)] {
+        let headers = sent(&transport, subject);
+        let sender = span(&format!("send {subject}"));
+        let subject = flux_core::Subject::from_static(subject);
+        route.process(&subject, &headers, relation).1.finish(None);
+        let handled = spans().into_iter().rfind(|span| span.name == "process relation.*").expect("was handled");
+        assert_eq!(handled.span_kind, SpanKind::Consumer);
+        assert_eq!(attribute(&handled, semconv::DESTINATION_TEMPLATE).as_deref(), Some("relation.*"));
+        assert_eq!(attribute(&handled, semconv::DESTINATION_NAME).as_deref(), Some(subject.as_str()));
+        let (own, its) = (&handled.span_context, &sender.span_context);
+        match relation {
+            Relation::Link => {
+                let links: Vec<_> = handled.links.iter().map(|link| &link.span_context).collect();
+                assert!(matches!(links[..], [link] if link.span_id() == its.span_id() && link.is_remote()));
+                assert_ne!(own.trace_id(), its.trace_id(), "the sender has gone on");
+            }
+            Relation::Child => {
+                assert_eq!((handled.parent_span_id, own.trace_id()), (its.span_id(), its.trace_id()));
+                assert!(handled.links.is_empty());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_handler_sends_is_its_child_also_after_an_await() {
+    let bus = bus("nesting");
+    let route = Telemetry::for_route(SubjectFilter::from_static("nesting.in"));
+    let (scope, processing) = route.process(&subject!("nesting.in"), &Headers::new(), Relation::Link);
+    let handler = async {
+        tokio::task::yield_now().await;
+        bus.publish("nesting.out", Bytes::new()).await
+    };
+    scope.run(handler).await.expect("taken");
+    processing.finish(Some(("retry", &"try again")));
+    let (handled, sent) = (span("process nesting.in"), span("send nesting.out"));
+    assert_eq!(sent.parent_span_id, handled.span_context.span_id());
+    assert_eq!(handled.status, Status::error("try again"));
+    assert_eq!(attribute(&handled, semconv::ERROR_TYPE).as_deref(), Some("retry"));
+    assert!(!Context::current().span().span_context().is_valid(), "nothing is left on the thread");
+}
+
+#[test]
+fn finding_out_whether_there_is_an_sdk_leaves_nothing_behind() {
+    sent(&Telemetry::new("probed"), "probed");
+    let names: Vec<_> = spans().into_iter().map(|span| span.name).collect();
+    assert!(names.iter().any(|name| name == "send probed"), "the SDK was found");
+    assert!(names.iter().all(|name| name.starts_with("send ") || name.starts_with("process ")), "{names:?}");
+    assert!(exported().iter().flat_map(names_of).all(|name| name.starts_with("messaging.")), "no probe");
+}
+
+#[test]
+fn metrics_go_by_the_names_of_the_conventions() {
+    let telemetry = Telemetry::new("metered");
+    sent(&telemetry, "metered.one");
+    let mut headers = Headers::new();
+    let full = Error::new(ErrorKind::Full, "");
+    telemetry.send(&subject!("metered.two"), &mut headers).finish::<()>(Err(&full));
+    telemetry.process(&subject!("metered.one"), &headers, Relation::Link).1.finish(None);
+    let all = exported();
+    let last = all.last().expect("flushed");
+    for (name, counts) in [
+        ("messaging.client.sent.messages", &[("send", None, 1), ("send", Some("full"), 1)][..]),
+        ("messaging.client.operation.duration", &[("send", None, 1), ("send", Some("full"), 1)]),
+        ("messaging.client.consumed.messages", &[("process", None, 1)]),
+        ("messaging.process.duration", &[("process", None, 1)]),
+    ] {
+        let mut found = points(last, name, "metered");
+        found.sort();
+        let expected: Vec<_> = counts.iter().map(|&(op, error, n)| (op.into(), error.map(Into::into), n)).collect();
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
+fn exported() -> Vec<ResourceMetrics> {
+    SDK.meters.force_flush().expect("in memory");
+    SDK.metrics.get_finished_metrics().expect("in memory")
+}
+
+fn names_of(metrics: &ResourceMetrics) -> Vec<String> {
+    metrics.scope_metrics().flat_map(|scope| scope.metrics().map(|metric| metric.name().to_owned())).collect()
+}
+
+/// Operation, error and count of each series of one system.
+fn points(metrics: &ResourceMetrics, name: &str, system: &str) -> Vec<(String, Option<String>, u64)> {
+    let mut found = Vec::new();
+    let mut keep = |attributes: Vec<(&str, &Value)>, count: u64| {
+        let get = |key: &str| attributes.iter().find(|(found, _)| *found == key).map(|(_, value)| value.to_string());
+        if get(semconv::SYSTEM).as_deref() == Some(system) {
+            found.push((get(semconv::OPERATION_NAME).unwrap_or_default(), get(semconv::ERROR_TYPE), count));
+        }
+    };
+    for metric in metrics.scope_metrics().flat_map(ScopeMetrics::metrics).filter(|metric| metric.name() == name) {
+        match metric.data() {
+            AggregatedMetrics::U64(MetricData::Sum(sum)) => {
+                sum.data_points().for_each(|point| {
+                    keep(point.attributes().map(|pair| (pair.key.as_str(), &pair.value)).collect(), point.value());
+                });
+            }
+            AggregatedMetrics::F64(MetricData::Histogram(histogram)) => {
+                histogram.data_points().for_each(|point| {
+                    keep(point.attributes().map(|pair| (pair.key.as_str(), &pair.value)).collect(), point.count());
+                });
+            }
+            other => panic!("`{name}` is {other:?}"),
+        }
+    }
+    found
+}
