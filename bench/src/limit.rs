@@ -1,4 +1,4 @@
-//! The limits, and whether the figures keep them.
+//! The limits flux sets itself, and whether the figures keep them.
 
 use std::fmt::{self, Display};
 

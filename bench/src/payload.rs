@@ -9,7 +9,7 @@ pub trait Payload: Serialize + DeserializeOwned + Clone + Send + Sync + 'static 
     fn nth(n: u64) -> Self;
 }
 
-/// 128 bytes, the size the in-process limits are stated for.
+/// 128 bytes, the size the in-process limits are stated for.
 ///
 /// Integers only, so that contenders who must encode do not pay for printing floats.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

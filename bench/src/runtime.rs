@@ -13,7 +13,7 @@ pub fn single() -> Result<Runtime> {
     Ok(Builder::new_current_thread().enable_all().build()?)
 }
 
-/// Two worker threads, which is what the limits are stated for.
+/// Two worker threads, which is what the limits are stated for.
 ///
 /// # Errors
 ///

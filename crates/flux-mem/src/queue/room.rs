@@ -15,11 +15,13 @@ pub(crate) struct WaitForRoom<M> {
     queue: Arc<Queue<M>>,
     item: Option<M>,
     ticket: Option<u64>,
+    /// Whether the others were given a turn before queueing up.
+    yielded: bool,
 }
 
 impl<M> WaitForRoom<M> {
     pub(crate) const fn new(queue: Arc<Queue<M>>, item: Option<M>) -> Self {
-        Self { queue, item, ticket: None }
+        Self { queue, item, ticket: None, yielded: false }
     }
 
     /// The item, when it was not pushed.
@@ -38,6 +40,12 @@ impl<M> Future for WaitForRoom<M> {
         let mut wakes = Wakes::new();
         let pushed = loop {
             match this.queue.push(&mut this.item, &mut wakes) {
+                // A stream that is keeping up makes much room in one turn; who queues up at once is woken for each place of it.
+                Err(Refusal::Full) if !this.yielded => {
+                    this.yielded = true;
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 Err(Refusal::Full) if this.queue.wait(&mut this.ticket, cx) => return Poll::Pending,
                 Err(Refusal::Full) => {}
                 pushed => break pushed,
