@@ -42,10 +42,10 @@ impl<D: Stream + Send> Source<D> {
         Ok(Self { deliveries, subscribe, backlog, shared })
     }
 
-    /// Puts the next item into `slot`; `false` when the route is asked to stop or its transport was closed.
+    /// Hands the next item to `arrive`; `false` when the route is asked to stop or its transport was closed.
     ///
-    /// The item goes through a slot because a delivery is some hundred bytes wide, and each return would copy it.
-    async fn next(&mut self, slot: &mut Option<D::Item>, pace: &mut Pace) -> Result<bool> {
+    /// The item is handed on from where it was made: a delivery is some hundred bytes wide, and each return would copy it.
+    async fn next(&mut self, pace: &mut Pace, mut arrive: impl FnMut(D::Item)) -> Result<bool> {
         loop {
             let Self { deliveries, shared, .. } = self;
             if shared.stop.is_asked() {
@@ -55,23 +55,34 @@ impl<D: Stream + Send> Source<D> {
                 let _ = race(pin!(shared.resumed()), shared.stop.asked()).await;
                 continue;
             }
-            let mut poll = |cx: &mut Context<'_>| deliveries.as_mut().poll_next(cx).map(|item| *slot = item);
+            let mut poll = |cx: &mut Context<'_>| match deliveries.as_mut().poll_next(cx) {
+                Poll::Ready(Some(item)) => {
+                    arrive(item);
+                    Poll::Ready(true)
+                }
+                Poll::Ready(None) => Poll::Ready(false),
+                Poll::Pending => Poll::Pending,
+            };
             // Under load the next item is there already, and nothing has to be set up to wait for it.
-            let mut at_once = poll_fn(|cx| Poll::Ready(poll(cx))).await;
-            if at_once.is_pending() {
+            let mut next = poll_fn(|cx| Poll::Ready(poll(cx))).await;
+            if next.is_pending() {
                 // A publisher on another thread is likely in the middle of the next one: a turn of the others costs less than
                 // going to sleep and being woken.
                 yield_now().await;
-                at_once = poll_fn(|cx| Poll::Ready(poll(cx))).await;
+                next = poll_fn(|cx| Poll::Ready(poll(cx))).await;
             }
-            if at_once.is_pending() {
-                pace.rest();
-                if let First::Right(()) = race(pin!(poll_fn(&mut poll)), shared.stop.asked()).await {
-                    return Ok(false);
+            let more = match next {
+                Poll::Ready(more) => more,
+                Poll::Pending => {
+                    pace.rest();
+                    let First::Left(more) = race(pin!(poll_fn(&mut poll)), shared.stop.asked()).await else {
+                        return Ok(false);
+                    };
+                    pace.start();
+                    more
                 }
-                pace.start();
-            }
-            if slot.is_some() {
+            };
+            if more {
                 return Ok(true);
             }
             if !self.rebuild().await? {
@@ -128,15 +139,10 @@ impl<D: Stream + Send> Feed<D> {
         (0..workers).map(|_| Self::Shared(Arc::clone(&source))).collect()
     }
 
-    /// Puts the next item into `slot`, and lets `arrive` see it before another worker can take the one after it.
-    pub(crate) async fn next(
-        &mut self,
-        slot: &mut Option<D::Item>,
-        pace: &mut Pace,
-        arrive: impl FnOnce(&D::Item),
-    ) -> Result<bool> {
-        let taken = match self {
-            Self::Own(source) => source.next(slot, pace).await?,
+    /// Hands the next item to `arrive` before another worker can take the one after it.
+    pub(crate) async fn next(&mut self, pace: &mut Pace, arrive: impl FnMut(D::Item)) -> Result<bool> {
+        match self {
+            Self::Own(source) => source.next(pace, arrive).await,
             Self::Shared(source) => {
                 let mut source = if let Ok(source) = source.try_lock() {
                     source
@@ -146,16 +152,8 @@ impl<D: Stream + Send> Feed<D> {
                     pace.start();
                     source
                 };
-                let taken = source.next(slot, pace).await?;
-                if let Some(item) = slot {
-                    arrive(item);
-                }
-                return Ok(taken);
+                source.next(pace, arrive).await
             }
-        };
-        if let Some(item) = slot {
-            arrive(item);
         }
-        Ok(taken)
     }
 }
