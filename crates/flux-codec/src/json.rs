@@ -22,6 +22,8 @@ impl<T: Serialize + DeserializeOwned> Format<T> for Json {
     }
 
     fn read(&self, payload: &Bytes, _limit: usize) -> Result<T> {
-        serde_json::from_slice(payload).map_err(unreadable::<T>)
+        // Checked once as a whole, which costs less than string by string, as `from_slice` would.
+        let text = std::str::from_utf8(payload).map_err(unreadable::<T>)?;
+        serde_json::from_str(text).map_err(unreadable::<T>)
     }
 }

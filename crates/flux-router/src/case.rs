@@ -1,7 +1,7 @@
 //! A delivery on its way through the handler.
 
 use bytes::Bytes;
-use flux_core::{Delivery, Forwarded, Headers, Message, Metadata, Subject, header};
+use flux_core::{Delivery, Forwarded, Headers, Message, Metadata, Settle, Subject, header};
 
 use crate::dead_letter::{GivenUp, is_dead_letter};
 
@@ -15,7 +15,8 @@ pub(crate) struct Case<T, A> {
     /// The payload as it came, when it was decoded from bytes.
     pub(crate) original: Option<Bytes>,
     pub(crate) metadata: Metadata,
-    pub(crate) acker: A,
+    /// There until it is used.
+    pub(crate) acker: Option<A>,
 }
 
 impl<T, A> From<Delivery<T, A>> for Case<T, A> {
@@ -23,7 +24,7 @@ impl<T, A> From<Delivery<T, A>> for Case<T, A> {
     fn from(delivery: Delivery<T, A>) -> Self {
         let Delivery { message, metadata, original, acker, .. } = delivery;
         let Message { subject, headers, payload } = message;
-        Self { subject, headers, payload: Some(payload), original, metadata, acker }
+        Self { subject, headers, payload: Some(payload), original, metadata, acker: Some(acker) }
     }
 }
 
@@ -33,6 +34,14 @@ impl<T, A> Case<T, A> {
         let counted = self.metadata.delivered.unwrap_or(1);
         let earlier = self.headers.get(&header::RETRY_COUNT).filter(|_| !is_dead_letter(&self.headers));
         counted + earlier.and_then(|count| count.parse::<u64>().ok()).unwrap_or(0)
+    }
+
+    /// Whether the transport delivers again what is not settled with success.
+    pub(crate) fn redelivers(&self) -> bool
+    where
+        A: Settle,
+    {
+        self.acker.as_ref().is_some_and(A::redelivers)
     }
 
     /// What a dead letter is made of, when the payload was kept in one form or the other: as it came, if possible.

@@ -54,7 +54,12 @@ pub(crate) async fn guard<F: Future + ?Sized>(
     }
 }
 
-fn poll_caught<F: Future + ?Sized>(future: Pin<&mut F>, cx: &mut std::task::Context<'_>) -> Poll<Ended<F::Output>> {
+/// Polls once; a panic is an end like another.
+#[inline]
+pub(crate) fn poll_caught<F: Future + ?Sized>(
+    future: Pin<&mut F>,
+    cx: &mut std::task::Context<'_>,
+) -> Poll<Ended<F::Output>> {
     match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
         Ok(poll) => poll.map(Ended::Done),
         Err(payload) => Poll::Ready(Ended::Panicked(text(payload.as_ref()))),
@@ -75,7 +80,7 @@ pub(crate) trait Beat: Send {
 }
 
 /// The acker of a delivery, and what is known of the delivery.
-pub(crate) struct Acking<'a, A>(pub(crate) &'a mut A, pub(crate) &'a Metadata);
+pub(crate) struct Acking<'a, A>(pub(crate) Option<&'a mut A>, pub(crate) &'a Metadata);
 
 impl<A: Settle> Beat for Acking<'_, A> {
     fn ack_wait(&self) -> Option<Duration> {
@@ -83,9 +88,11 @@ impl<A: Settle> Beat for Acking<'_, A> {
     }
 
     fn beat(&mut self) -> impl Future<Output = ()> + Send {
-        let sent = self.0.keep_alive();
+        let sent = self.0.as_ref().map(|acker| acker.keep_alive());
         async move {
-            let _ = sent.await;
+            if let Some(sent) = sent {
+                let _ = sent.await;
+            }
         }
     }
 }

@@ -1,13 +1,15 @@
 //! What a worker does with one message: call the handler, climb the ladder, give up, settle.
 
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use flux_core::telemetry::Relation;
 use flux_core::{
-    Delivery, Error, ErrorKind, Failure, FailureClass, Handler, IntoOutcome as _, Message, Outcome, Result,
-    Settle, Subject, Telemetry,
+    Delivery, Error, ErrorKind, Failure, FailureClass, Handler, IntoOutcome as _, Message, Outcome, Result, Settle,
+    Subject, Telemetry,
 };
 use tokio::time::sleep;
 
@@ -15,7 +17,7 @@ use crate::case::Case;
 use crate::dead_letter::{DeadLetters, Reason, is_dead_letter};
 use crate::event::Event;
 use crate::fault::Fault;
-use crate::guard::{Acking, Ended, guard};
+use crate::guard::{Acking, Ended, guard, poll_caught};
 use crate::handler::METADATA;
 use crate::metrics::{Counters, count};
 use crate::shared::Shared;
@@ -35,54 +37,62 @@ pub(crate) struct MessageWork<T, H> {
     pub(crate) wants_metadata: bool,
 }
 
+/// How far up the ladder a message is, within one delivery.
+#[derive(Default)]
+struct Climbed {
+    /// Calls that were repeated at once since the last wait.
+    calls: u32,
+    /// Waits for another attempt.
+    waits: u64,
+}
+
 impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
     /// Handles what was taken to its end, and settles it.
     pub(crate) async fn handle<A: Settle>(&mut self, taken: &mut Option<Result<Case<T, A>>>) -> Result<()> {
         if let Some(Ok(case)) = taken {
-            let outcome = self.outcome(case).await;
-            if let Some(Ok(case)) = taken.take() {
-                self.settle(case.acker, outcome).await;
-            }
+            let mut climbed = Climbed::default();
+            let outcome = loop {
+                match self.call(case).await {
+                    Ok(outcome) => break self.succeed(outcome),
+                    Err(fault) => {
+                        if let Some(outcome) = self.climb(case, &fault, &mut climbed).await {
+                            break outcome;
+                        }
+                    }
+                }
+            };
+            self.settle(case.acker.take(), outcome).await;
+            *taken = None;
         } else if let Some(Err(error)) = taken.take() {
             self.broken(error).await?;
         }
         Ok(())
     }
 
-    /// Calls the handler as often as the ladder says. What it comes to in the end.
-    async fn outcome<A: Settle>(&mut self, case: &mut Case<T, A>) -> Outcome {
-        let redelivers = case.acker.redelivers();
-        let attempts = u64::from(self.ladder.attempts);
-        if redelivers && case.attempt() > attempts {
-            // Earlier attempts ended without a word: the process died, or the time to settle ran out.
-            let attempt = case.attempt();
-            let text = format!("delivered {attempt} times without being settled");
-            return self.give_up(case, attempt, &Fault::permanent("exhausted", text)).await;
+    /// After a failure, the next step of the ladder: `None` when the handler is to be called again.
+    async fn climb<A: Settle>(
+        &self,
+        case: &mut Case<T, A>,
+        fault: &Fault,
+        climbed: &mut Climbed,
+    ) -> Option<Outcome> {
+        let attempt = case.attempt() + climbed.waits;
+        if fault.climbs() && climbed.calls + 1 < self.ladder.in_place {
+            climbed.calls += 1;
+        } else if fault.climbs() && !case.redelivers() && attempt < u64::from(self.ladder.attempts) {
+            self.wait(self.delay(fault, attempt)).await;
+            *climbed = Climbed { calls: 0, waits: climbed.waits + 1 };
+        } else {
+            return Some(self.fail(case, attempt, fault).await);
         }
-        let repeats = self.ladder.in_place > 1 || (!redelivers && attempts > 1);
-        let keep = repeats || (self.dead_letters.is_some() && case.original.is_none());
-        let (mut calls, mut waits) = (1, 0);
-        loop {
-            let fault = match self.call(case, keep).await {
-                Ok(outcome) => return self.succeed(outcome),
-                Err(fault) => fault,
-            };
-            let attempt = case.attempt() + waits;
-            if fault.climbs() && calls < self.ladder.in_place {
-                calls += 1;
-            } else if fault.climbs() && !redelivers && attempt < attempts {
-                self.wait(self.delay(&fault, attempt)).await;
-                waits += 1;
-                calls = 1;
-            } else {
-                return self.fail(case, attempt, &fault).await;
-            }
-            count(&self.counters.retried);
-        }
+        count(&self.counters.retried);
+        None
     }
 
     /// Calls the handler once, with the payload or, when it may be needed again, with a copy.
-    async fn call<A: Settle>(&mut self, case: &mut Case<T, A>, keep: bool) -> Result<Outcome, Fault> {
+    async fn call<A: Settle>(&mut self, case: &mut Case<T, A>) -> Result<Outcome, Fault> {
+        self.check_attempt(case)?;
+        let keep = self.keeps(case);
         let Case { subject, headers, payload, metadata, acker, .. } = case;
         let (scope, processing) = self.telemetry.process(subject, headers, Relation::Link);
         let stage = &*self.stage;
@@ -92,12 +102,15 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
             let payload = payload.expect("the payload is there as long as the handler may be called");
             stage.process(Message { subject: subject.clone(), headers: headers.clone(), payload }).await
         });
-        let run = scope.run(run);
-        let mut heart = Acking(acker, metadata);
+        let mut run = pin!(scope.run(run));
+        let mut heart = Acking(acker.as_mut(), metadata);
         let ended = if self.wants_metadata {
             guard(pin!(METADATA.scope(metadata.clone(), run)), self.max_run, &mut heart).await
         } else {
-            guard(pin!(run), self.max_run, &mut heart).await
+            match poll_fn(|cx| Poll::Ready(poll_caught(run.as_mut(), cx))).await {
+                Poll::Ready(ended) => ended,
+                Poll::Pending => guard(run, self.max_run, &mut heart).await,
+            }
         };
         let fault = match ended {
             Ended::Done(Ok(out)) => {
@@ -113,6 +126,22 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
         Err(fault)
     }
 
+    /// Earlier attempts may have ended without a word, when the process died or the time to settle ran out.
+    fn check_attempt<A: Settle>(&self, case: &Case<T, A>) -> Result<(), Fault> {
+        if !case.redelivers() || case.attempt() <= u64::from(self.ladder.attempts) {
+            return Ok(());
+        }
+        let text = format!("delivered {} times without being settled", case.attempt());
+        Err(Fault::permanent("exhausted", text))
+    }
+
+    /// Whether the payload may be needed after the handler was called with it.
+    fn keeps<A: Settle>(&self, case: &Case<T, A>) -> bool {
+        self.ladder.in_place > 1
+            || (self.ladder.attempts > 1 && !case.redelivers())
+            || (self.dead_letters.is_some() && case.original.is_none())
+    }
+
     /// Handles a delivery that is not a message of this route's type.
     async fn broken(&self, mut error: Error) -> Result<()> {
         let Some(undecodable) = error.take_undecodable() else {
@@ -126,15 +155,21 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
         let Message { subject, headers, payload } = message;
         match self.undecodable {
             Undecodable::DeadLetter => {
-                let mut case =
-                    Case { subject, headers, payload: None::<T>, original: Some(payload), metadata, acker };
+                let mut case = Case {
+                    subject,
+                    headers,
+                    payload: None::<T>,
+                    original: Some(payload),
+                    metadata,
+                    acker: Some(acker),
+                };
                 let attempt = case.attempt();
                 let outcome = self.give_up(&mut case, attempt, &fault).await;
                 self.settle(case.acker, outcome).await;
                 Ok(())
             }
             Undecodable::Drop => {
-                self.settle(acker, Outcome::term(fault.text)).await;
+                self.settle(Some(acker), Outcome::term(fault.text)).await;
                 Ok(())
             }
             Undecodable::Stop => {
@@ -156,7 +191,7 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
     async fn fail<A: Settle>(&self, case: &mut Case<T, A>, attempt: u64, fault: &Fault) -> Outcome {
         if fault.then == FailureClass::Drop {
             Outcome::Ack
-        } else if fault.climbs() && case.acker.redelivers() && attempt < u64::from(self.ladder.attempts) {
+        } else if fault.climbs() && case.redelivers() && attempt < u64::from(self.ladder.attempts) {
             count(&self.counters.retried);
             Outcome::NakAfter(self.delay(fault, attempt))
         } else {
@@ -183,7 +218,7 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
             }
             Err(error) => {
                 self.shared.emit(&Event::NotDeadLettered { subject: &case.subject, error: Some(&error) });
-                count(if case.acker.redelivers() { &self.counters.retried } else { &self.counters.lost });
+                count(if case.redelivers() { &self.counters.retried } else { &self.counters.lost });
                 Outcome::NakAfter(self.ladder.delay(u32::try_from(attempt).unwrap_or(u32::MAX)))
             }
         }
@@ -196,8 +231,9 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
         Outcome::term(fault.text.clone())
     }
 
-    async fn settle<A: Settle>(&self, acker: A, outcome: Outcome) {
+    async fn settle<A: Settle>(&self, acker: Option<A>, outcome: Outcome) {
         self.counters.complete();
+        let Some(acker) = acker else { return };
         if let Err(error) = acker.settle(outcome).await {
             count(&self.counters.unsettled);
             self.shared.emit(&Event::Unsettled { error: &error });

@@ -1,7 +1,9 @@
 //! The loop of one worker: take a delivery when free, see it through, take the next.
 
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use flux_core::{Delivery, Failure, Handler, Message, Reply, Result, Settle, Stage};
 use futures_core::Stream;
@@ -23,13 +25,18 @@ where
     H: Handler<T>,
 {
     let (mut taken, mut pace) = (None, Pace::new(Arc::clone(&work.counters)));
-    while feed.next(&mut pace, |item| taken = Some(item.map(Case::from))).await? {
+    loop {
+        let mut arrive = |item: Result<Delivery<T, A>>| taken = Some(item.map(Case::from));
+        // Under load the next one is there already, and nothing has to be set up to wait for it.
+        let there = poll_fn(|cx| Poll::Ready(feed.poll_now(cx, &mut arrive))).await;
+        if !there && !feed.next(&mut pace, arrive).await? {
+            return Ok(());
+        }
         work.counters.take();
         work.handle(&mut taken).await?;
         work.counters.finish();
         pace.step();
     }
-    Ok(())
 }
 
 /// Handles messages until the route is asked to stop; those with the same key one after the other.
@@ -57,7 +64,7 @@ where
         }
         work.counters.take();
         if let (Some(turn), Some(Ok(Case { acker, metadata, .. }))) = (&mut turn, &mut taken) {
-            let _: Ended<()> = guard(pin!(turn.come()), None, &mut Acking(acker, metadata)).await;
+            let _: Ended<()> = guard(pin!(turn.come()), None, &mut Acking(acker.as_mut(), metadata)).await;
         }
         work.handle(&mut taken).await?;
         drop(turn);
