@@ -135,7 +135,8 @@ impl StreamConfig {
         self
     }
 
-    /// The most bytes one message may have; a larger one is [`ErrorKind::TooLarge`].
+    /// The most bytes of headers and payload one message may have, as they are on a wire; a larger one is
+    /// [`ErrorKind::TooLarge`].
     pub const fn with_max_message_bytes(mut self, bytes: u64) -> Self {
         self.max_message_bytes = Some(bytes);
         self

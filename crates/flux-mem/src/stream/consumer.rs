@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::after::After;
 use super::config::ConsumerConfig;
-use super::deadlines::Deadlines;
+use super::deadlines::{Deadlines, later};
 use super::log::Log;
 use crate::hash::TokenHash;
 
@@ -164,7 +164,7 @@ impl Consumer {
     /// Asks for a message again.
     pub(super) fn again(&mut self, sequence: u64, delay: Duration, now: Instant, after: &mut After) {
         let Some(flight) = self.in_flight.get_mut(&sequence).filter(|flight| !flight.is_due) else { return };
-        flight.runs_out = now.checked_add(delay);
+        flight.runs_out = later(now, delay);
         if delay.is_zero() {
             self.repeat(sequence, after);
         } else if let Some(time) = flight.runs_out {
@@ -231,7 +231,7 @@ impl Consumer {
     }
 
     fn await_settlement(&mut self, sequence: u64, deliveries: u64, now: Instant) {
-        let time = now.checked_add(self.config.wait(deliveries));
+        let time = later(now, self.config.wait(deliveries));
         if let Some(flight) = self.in_flight.get_mut(&sequence) {
             flight.runs_out = time;
         }

@@ -1,11 +1,20 @@
 //! When deliveries run out.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::consumer::InFlight;
 use crate::hash::TokenHash;
+
+/// A hundred years. What takes longer never happens; clocks and timers overflow somewhere beyond.
+pub(super) const FOREVER: Duration = Duration::from_hours(100 * 365 * 24);
+
+/// The moment this long after another, if it ever comes.
+pub(super) fn later(now: Instant, wait: Duration) -> Option<Instant> {
+    now.checked_add(wait).filter(|_| wait < FOREVER)
+}
 
 /// Deadlines of deliveries. Those that were overtaken are passed over, and swept before they outnumber the others.
 #[derive(Debug, Default)]
@@ -62,8 +71,6 @@ impl Deadlines {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

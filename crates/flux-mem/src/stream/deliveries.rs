@@ -13,6 +13,7 @@ use futures_core::Stream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::MemAcker;
+use super::deadlines::FOREVER;
 use super::handle::{ConsumerBacklog, MemConsumer, deleted};
 use super::state::{State, closed};
 
@@ -123,7 +124,7 @@ pub(super) async fn fetch(consumer: &MemConsumer, max: usize, wait: Duration) ->
         return Err(Error::new(ErrorKind::InvalidInput, "a batch has room for at least 1").with_operation("fetch"));
     }
     let mut deliveries = StreamDeliveries::new(consumer.clone());
-    let mut over = std::pin::pin!(tokio::time::sleep(wait));
+    let mut over = std::pin::pin!(tokio::time::sleep(wait.min(FOREVER)));
     let mut batch = Vec::new();
     let end = poll_fn(|cx| {
         let cutoff = Instant::now();

@@ -43,8 +43,9 @@ impl MemConsumer {
     /// # Errors
     /// [`ErrorKind::Closed`] when it was deleted.
     pub fn info(&self) -> Result<ConsumerInfo> {
-        self.inner.now(|state, _| {
-            let (consumer, ..) = state.consumer(self.id).ok_or_else(deleted)?;
+        self.inner.now(|state, now| {
+            let (consumer, _, after) = state.consumer(self.id).ok_or_else(deleted)?;
+            consumer.collect_due(now, after);
             Ok(ConsumerInfo {
                 name: consumer.name.clone(),
                 pending: consumer.pending,

@@ -72,12 +72,6 @@ impl Log {
         self.next
     }
 
-    /// What a message counts against a limit on bytes.
-    pub(super) fn size(message: &Message<Bytes>) -> u64 {
-        let bytes = message.subject.as_bytes().len() + message.headers.bytes() + message.payload.len();
-        u64::try_from(bytes).unwrap_or(u64::MAX)
-    }
-
     pub(super) fn push(&mut self, message: Message<Bytes>, size: u64, stored: Instant) -> u64 {
         let sequence = self.skip();
         self.messages += 1;

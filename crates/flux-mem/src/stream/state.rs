@@ -1,6 +1,7 @@
 //! The whole of a stream: its log, its consumers, the ids it remembers. Told the time; never waits.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use tokio::time::Instant;
 use super::after::After;
 use super::config::{Discard, Retention, StreamConfig};
 use super::consumer::Consumer;
+use super::deadlines::later;
 use super::log::{Entry, Log};
 
 /// Which consumer. Never given out twice.
@@ -23,8 +25,8 @@ pub(super) struct State {
     pub(super) consumers: Vec<(ConsumerId, Consumer)>,
     pub(super) next_consumer: ConsumerId,
     /// The ids of the duplicate window and the places of their messages.
-    ids: HashMap<String, u64>,
-    ids_by_time: VecDeque<(Instant, String)>,
+    ids: HashMap<Arc<str>, u64>,
+    ids_by_time: VecDeque<(Instant, Arc<str>)>,
     window: Duration,
     pub(super) closed: bool,
     /// The clocks of tokio and of the system at the same moment, so that both tell the same time.
@@ -104,16 +106,17 @@ impl State {
         if let Some(sequence) = message.id().and_then(|id| self.ids.get(id)) {
             return Ok(Verdict::Duplicate { of: *sequence });
         }
-        let size = Log::size(message);
-        if let Some(most) = self.config.max_message_bytes.filter(|most| size > *most) {
-            let message = format!("a message of {size} bytes is over the stream's limit of {most}");
+        let content = content(message);
+        if let Some(most) = self.config.max_message_bytes.filter(|most| content > *most) {
+            let message = format!("a message of {content} bytes is over the stream's limit of {most}");
             return Err(Error::new(ErrorKind::TooLarge, message));
         }
+        let subject = u64::try_from(message.subject.as_bytes().len()).unwrap_or(u64::MAX);
         let wanted = || self.consumers.iter().any(|(_, consumer)| consumer.takes(&message.subject));
         if self.config.retention == Retention::Interest && !wanted() {
             return Ok(Verdict::Pass);
         }
-        Ok(Verdict::Store { size })
+        Ok(Verdict::Store { size: content.saturating_add(subject) })
     }
 
     /// The subjects it takes, for people.
@@ -125,8 +128,9 @@ impl State {
     /// Remembers the id of the message that comes next.
     fn remember(&mut self, id: Option<&str>, now: Instant) {
         if let Some(id) = id.filter(|id| !id.is_empty() && !self.window.is_zero()) {
-            self.ids_by_time.push_back((now, id.to_owned()));
-            self.ids.insert(id.to_owned(), self.log.next_sequence());
+            let id: Arc<str> = id.into();
+            self.ids_by_time.push_back((now, Arc::clone(&id)));
+            self.ids.insert(id, self.log.next_sequence());
         }
     }
 
@@ -173,7 +177,7 @@ impl State {
 
     /// When the oldest message will be too old.
     pub(super) fn next_expiry(&self) -> Option<Instant> {
-        self.config.max_age.and_then(|age| self.log.oldest()?.stored.checked_add(age))
+        self.config.max_age.and_then(|age| later(self.log.oldest()?.stored, age))
     }
 
     /// Lets go of what is too old.
@@ -257,6 +261,15 @@ impl State {
         }
         if drained { Ok(()) } else { Err(next.into_iter().chain(self.next_expiry()).min()) }
     }
+}
+
+/// The bytes of headers and payload, as they are on the wire of a server: `NATS/1.0`, then a line for each header.
+fn content(message: &Message<Bytes>) -> u64 {
+    let headers = match message.headers.iter().count() {
+        0 => 0,
+        lines => "NATS/1.0\r\n\r\n".len() + message.headers.bytes() + lines * ": \r\n".len(),
+    };
+    u64::try_from(headers + message.payload.len()).unwrap_or(u64::MAX)
 }
 
 pub(super) fn closed() -> Error {

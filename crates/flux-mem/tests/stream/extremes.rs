@@ -7,6 +7,9 @@ use flux_mem::{ConsumerConfig, DeliverPolicy, Mem, MemStream};
 
 use crate::{config, listen, put, stream, take, take_within_an_hour, text};
 
+/// About the last moment a clock can tell; timers look a little further.
+const LATEST: Duration = Duration::from_secs(i64::MAX as u64 - 10_000_000);
+
 /// That nothing is broken: what is published is delivered to this consumer.
 async fn works(stream: &MemStream, durable: &str) {
     put(stream, "orders.a", "after").await.unwrap();
@@ -20,9 +23,11 @@ async fn a_nak_for_ever() {
     let consumer = stream.consumer(ConsumerConfig::durable("d")).unwrap();
     put(&stream, "orders.a", "x").await.unwrap();
     let mut deliveries = listen(&consumer).await;
+    put(&stream, "orders.a", "y").await.unwrap();
     take(&mut deliveries).await.nak_after(Duration::MAX).await.unwrap();
+    take(&mut deliveries).await.nak_after(LATEST).await.unwrap();
     assert!(take_within_an_hour(&mut deliveries).await.is_none());
-    assert_eq!(consumer.info().unwrap().ack_pending, 1);
+    assert_eq!(consumer.info().unwrap().ack_pending, 2);
     works(&stream, "d").await;
 }
 
@@ -30,6 +35,7 @@ async fn a_nak_for_ever() {
 async fn an_ack_wait_without_end() {
     for config in [
         ConsumerConfig::durable("d").with_ack_wait(Duration::MAX),
+        ConsumerConfig::durable("d").with_ack_wait(LATEST),
         ConsumerConfig::durable("d").with_backoff([Duration::MAX]),
     ] {
         let stream = stream();
@@ -64,7 +70,8 @@ async fn batches_of_any_size_and_for_any_time() {
     for _ in 0..3 {
         put(&stream, "orders.a", "x").await.unwrap();
     }
-    assert_eq!(consumer.fetch(3, Duration::MAX).await.unwrap().len(), 3);
+    assert_eq!(consumer.fetch(2, Duration::MAX).await.unwrap().len(), 2);
+    assert_eq!(consumer.fetch(1, LATEST).await.unwrap().len(), 1);
     assert_eq!(consumer.fetch(usize::MAX, Duration::ZERO).await.unwrap().len(), 0);
     assert_eq!(consumer.fetch(usize::MAX, Duration::from_secs(31)).await.unwrap().len(), 3);
 }

@@ -64,6 +64,17 @@ async fn a_larger_message_does_not_replace_where_it_finds_no_room() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_full_subject_refuses_new_ones_where_it_is_told_to() {
+    let limits = config().with_discard(Discard::New).with_max_messages_per_subject(1).with_discard_new_per_subject();
+    let stream = Mem::stream(limits).unwrap();
+    put(&stream, "orders.a", "a1").await.unwrap();
+    let error = put(&stream, "orders.a", "a2").await.unwrap_err();
+    assert!(error.kind() == ErrorKind::Full && error.to_string().contains("the subject is full"), "{error}");
+    put(&stream, "orders.b", "b1").await.unwrap();
+    assert_eq!(held(&stream), ["a1", "b1"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_that_one_consumer_gave_up_waits_for_the_others_only() {
     let stream = Mem::stream(interest()).unwrap();
     let quitter = stream.consumer(ConsumerConfig::durable("quitter").with_max_deliver(1)).unwrap();
