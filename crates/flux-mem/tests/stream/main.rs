@@ -9,6 +9,7 @@ mod limits;
 mod model;
 mod redelivery;
 mod reentry;
+mod reference;
 mod retention;
 mod settings;
 
