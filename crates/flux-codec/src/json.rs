@@ -8,7 +8,9 @@ use serde::de::DeserializeOwned;
 use crate::Format;
 use crate::format::{codec, unreadable, unwritable};
 
-/// JSON. Nesting deeper than 128 is an error.
+/// JSON. Nesting deeper than 127 is an error.
+///
+/// A type that holds itself through nothing but `Option` has no encoding in JSON, and must not be read from it: such a value has no end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Json;
 
