@@ -139,11 +139,14 @@ macro_rules! codec {
 #[allow(unused_imports, reason = "a build without codecs has none to make")]
 pub(crate) use codec;
 
+#[inline]
 fn check_size(bytes: usize, limit: usize) -> Result<()> {
-    if bytes <= limit {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::TooLarge, format!("a payload of {bytes} bytes is over the codec's bound of {limit}")))
+    if bytes <= limit { Ok(()) } else { Err(too_large(bytes, limit)) }
+}
+
+#[cold]
+fn too_large(bytes: usize, limit: usize) -> Error {
+    Error::new(ErrorKind::TooLarge, format!("a payload of {bytes} bytes is over the codec's bound of {limit}"))
 }
 
 /// The value of this type could not be encoded.
