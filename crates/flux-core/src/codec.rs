@@ -75,7 +75,8 @@ pub trait Codec<T>: Send + Sync {
 #[must_use]
 pub fn same_media_type(one: &str, other: &str) -> bool {
     let essence = |text: &str| text.split(';').next().unwrap_or_default().trim().to_owned();
-    one == other || essence(one).eq_ignore_ascii_case(&essence(other))
+    // In process both are the codec's own constant.
+    std::ptr::eq(one, other) || one == other || essence(one).eq_ignore_ascii_case(&essence(other))
 }
 
 macro_rules! through_pointer {

@@ -170,14 +170,12 @@ impl Headers {
     }
 
     /// Sets the codec's content type unless the publisher has set one.
+    #[inline]
     pub(crate) fn set_content_type(&mut self, content_type: &'static str) {
         match &mut self.0 {
             Repr::Empty => self.0 = Repr::ContentType(content_type),
             Repr::ContentType(_) => {}
-            Repr::Entries(entries) if entries.iter().any(|(name, _)| *name == header::CONTENT_TYPE) => {}
-            Repr::Entries(entries) => {
-                entries.push((header::CONTENT_TYPE, HeaderValue::from_static(content_type)));
-            }
+            Repr::Entries(entries) => add_content_type(entries, content_type),
         }
     }
 
@@ -262,6 +260,13 @@ impl PartialEq for Headers {
 }
 
 impl Eq for Headers {}
+
+#[inline(never)]
+fn add_content_type(entries: &mut Vec<(HeaderName, HeaderValue)>, content_type: &'static str) {
+    if !entries.iter().any(|(name, _)| *name == header::CONTENT_TYPE) {
+        entries.push((header::CONTENT_TYPE, HeaderValue::from_static(content_type)));
+    }
+}
 
 /// The first value of `name` among `entries`.
 #[inline(never)]

@@ -96,14 +96,11 @@ impl Scope {
     /// Adds what the current scope passes on to the headers of a message that is about to be sent.
     ///
     /// [`Typed`](crate::Typed) calls it; only a transport that carries values itself has to.
+    #[inline]
     pub fn stamp(headers: &mut Headers) {
         CURRENT.with_borrow(|scope| {
-            let Some(carried) = &scope.0 else { return };
-            for name in CARRIED.iter().chain([&header::CAUSATION_ID]) {
-                match carried.headers.value(name) {
-                    Some(value) if !headers.contains(name) => headers.put(name.clone(), value.clone()),
-                    _ => {}
-                }
+            if let Some(carried) = &scope.0 {
+                carried.stamp(headers);
             }
         });
     }
@@ -118,6 +115,17 @@ impl Scope {
         let _attached = self.0.as_ref().and_then(|carried| carried.trace.attach());
         let _entered = Entered::new(self);
         f()
+    }
+}
+
+impl Carried {
+    fn stamp(&self, headers: &mut Headers) {
+        for name in CARRIED.iter().chain([&header::CAUSATION_ID]) {
+            match self.headers.value(name) {
+                Some(value) if !headers.contains(name) => headers.put(name.clone(), value.clone()),
+                _ => {}
+            }
+        }
     }
 }
 

@@ -67,7 +67,7 @@ impl Telemetry {
         Scope::stamp(headers);
         Sending(self.installed().map(|installed| {
             let context = installed.tracer.as_ref().map(|tracer| self.start_send(tracer, subject, headers));
-            Observed::new(installed, context)
+            Box::new(Observed::new(installed, context))
         }))
     }
 
@@ -76,23 +76,13 @@ impl Telemetry {
     #[inline]
     pub fn process(&self, subject: &Subject, headers: &Headers, relation: Relation) -> (Scope, Processing<'_>) {
         let scope = Scope::of(headers);
-        match self.installed() {
-            Some(installed) => self.observe(installed, scope, subject, headers, relation),
-            None => (scope, Processing(None)),
-        }
-    }
-
-    fn observe<'t>(
-        &'t self,
-        installed: &'t Installed,
-        scope: Scope,
-        subject: &Subject,
-        headers: &Headers,
-        relation: Relation,
-    ) -> (Scope, Processing<'t>) {
-        let Some(tracer) = &installed.tracer else { return (scope, Processing(Some(Observed::new(installed, None)))) };
-        let context = self.start_process(tracer, subject, headers, relation);
-        (scope.with_trace(context.clone().into()), Processing(Some(Observed::new(installed, Some(context)))))
+        let Some(installed) = self.installed() else { return (scope, Processing(None)) };
+        let context = installed.tracer.as_ref().map(|tracer| self.start_process(tracer, subject, headers, relation));
+        let scope = match &context {
+            Some(context) => scope.with_trace(context.clone().into()),
+            None => scope,
+        };
+        (scope, Processing(Some(Box::new(Observed::new(installed, context)))))
     }
 
     /// What there is to report to; `None` without an SDK.
@@ -176,8 +166,8 @@ struct Observed<'t> {
 }
 
 impl<'t> Observed<'t> {
-    fn new(installed: &'t Installed, context: Option<Context>) -> Box<Self> {
-        Box::new(Self { installed, context, started: Instant::now() })
+    fn new(installed: &'t Installed, context: Option<Context>) -> Self {
+        Self { installed, context, started: Instant::now() }
     }
 }
 

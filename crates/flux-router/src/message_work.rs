@@ -70,12 +70,7 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
     }
 
     /// After a failure, the next step of the ladder: `None` when the handler is to be called again.
-    async fn climb<A: Settle>(
-        &self,
-        case: &mut Case<T, A>,
-        fault: &Fault,
-        climbed: &mut Climbed,
-    ) -> Option<Outcome> {
+    async fn climb<A: Settle>(&self, case: &mut Case<T, A>, fault: &Fault, climbed: &mut Climbed) -> Option<Outcome> {
         let attempt = case.attempt() + climbed.waits;
         if fault.climbs() && climbed.calls + 1 < self.ladder.in_place {
             climbed.calls += 1;

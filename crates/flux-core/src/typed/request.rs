@@ -22,10 +22,10 @@ where
     C: Codec<Req> + Codec<Resp>,
 {
     async fn ask(&self, request: Message<Req>) -> Result<Message<Resp>> {
-        let mut request = self.encode(request)?;
-        let subject = request.subject.clone();
-        let sending = self.telemetry.send(&request.subject, &mut request.headers);
-        let result = self.wire.ask(request).await;
+        let Message { subject, mut headers, payload } = request;
+        let payload = self.encode(&subject, &mut headers, payload)?;
+        let sending = self.telemetry.send(&subject, &mut headers);
+        let result = self.wire.ask(Message { subject: subject.clone(), headers, payload }).await;
         sending.finish(result.as_ref().map(drop));
         let response = result?;
         match Codec::<Resp>::decode_as(&self.codec, response.headers.content_type(), &response.payload) {
