@@ -1,0 +1,42 @@
+//! The bus: a client, and what it was told.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_nats::Client;
+use flux_core::{Telemetry, Typed};
+
+/// Core NATS over a client of the caller's.
+///
+/// Cloning makes another handle of the same connection.
+#[derive(Clone)]
+pub struct Nats(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) client: Client,
+}
+
+impl Nats {
+    /// A bus over this client.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Self(Arc::new(Inner { client }))
+    }
+
+    /// The client beneath.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.0.client
+    }
+
+    /// The same bus for values.
+    pub fn typed<C>(self, codec: C) -> Typed<Self, C> {
+        Typed::with_telemetry(self, codec, Telemetry::new("nats"))
+    }
+}
+
+impl fmt::Debug for Nats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Nats").field("state", &self.client().connection_state()).finish_non_exhaustive()
+    }
+}
