@@ -1,0 +1,1 @@
+//! Each promise of the README, against a real server.
