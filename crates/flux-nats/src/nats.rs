@@ -6,6 +6,8 @@ use std::sync::Arc;
 use async_nats::Client;
 use flux_core::{Telemetry, Typed};
 
+use crate::NatsConfig;
+
 /// Core NATS over a client of the caller's.
 ///
 /// Cloning makes another handle of the same connection.
@@ -14,13 +16,24 @@ pub struct Nats(Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) client: Client,
+    pub(crate) config: NatsConfig,
 }
 
 impl Nats {
     /// A bus over this client.
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Self(Arc::new(Inner { client }))
+        Self::with_config(client, NatsConfig::new())
+    }
+
+    /// A bus over this client with these options. Those of the connection itself are the client's own.
+    #[must_use]
+    pub fn with_config(client: Client, config: NatsConfig) -> Self {
+        Self(Arc::new(Inner { client, config }))
+    }
+
+    pub(crate) fn config(&self) -> &NatsConfig {
+        &self.0.config
     }
 
     /// The client beneath.

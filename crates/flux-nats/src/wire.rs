@@ -5,7 +5,7 @@
 
 use async_nats::header::HeaderMap;
 use bytes::Bytes;
-use flux_core::{Error, ErrorKind, HeaderName, HeaderValue, Headers, Message, Result, Subject, header};
+use flux_core::{HeaderName, HeaderValue, Headers, Message, Result, Subject, header};
 
 const VERSION_LINE: usize = "NATS/1.0\r\n".len();
 const LINE_END: usize = "\r\n".len();
@@ -37,6 +37,15 @@ pub fn headers(headers: &Headers) -> Option<HeaderMap> {
     Some(map)
 }
 
+/// Says until when the requester waits, in milliseconds since 1970; the number of bytes this adds at most.
+pub(crate) fn set_deadline(map: &mut Option<HeaderMap>, millis: u128) -> usize {
+    const NAME: &str = "X-Deadline";
+    let value = millis.to_string();
+    let size = VERSION_LINE + NAME.len() + COLON + value.len() + 2 * LINE_END;
+    map.get_or_insert_default().insert(async_nats::HeaderName::from_static(NAME), value);
+    size
+}
+
 /// How many bytes a message takes of the server's `max_payload`: its headers as they are written, and its payload.
 #[must_use]
 pub fn size(headers: &Headers, payload: &Bytes) -> usize {
@@ -50,12 +59,9 @@ pub fn size(headers: &Headers, payload: &Bytes) -> usize {
 /// The headers of a message that arrived. Control characters in a foreign value become spaces.
 ///
 /// # Errors
-/// [`ErrorKind::TooLarge`] for a foreign name that is longer than [`HeaderName::MAX_LEN`].
+/// [`ErrorKind::TooLarge`](flux_core::ErrorKind::TooLarge) for a foreign name that is longer than [`HeaderName::MAX_LEN`].
 pub fn read_headers(map: &HeaderMap) -> Result<Headers> {
-    if map.len() == 1
-        && let Some(found) = map.get(CONTENT_TYPE)
-        && let Some(known) = CONTENT_TYPES.iter().find(|known| **known == found.as_str())
-    {
+    if let Some(known) = lone_content_type(map) {
         return Ok(Headers::with_content_type(known));
     }
     let mut entries = Vec::with_capacity(map.len());
@@ -67,6 +73,17 @@ pub fn read_headers(map: &HeaderMap) -> Result<Headers> {
     }
     entries.sort_by(|(one, _), (two, _)| one.as_str().cmp(two.as_str()));
     Ok(entries.into_iter().collect())
+}
+
+/// What most messages carry: a codec's content type and nothing else.
+fn lone_content_type(map: &HeaderMap) -> Option<&'static str> {
+    let mut names = map.iter();
+    let (name, values) = names.next()?;
+    let (text, [value]): (&str, &[_]) = (name.as_ref(), values.as_slice()) else { return None };
+    if names.next().is_some() || text != "Content-Type" {
+        return None;
+    }
+    CONTENT_TYPES.into_iter().find(|known| *known == value.as_str())
 }
 
 /// Reads the subjects of one subscription. Checks a subject when it is another one than that of the message before.
@@ -83,7 +100,7 @@ impl Subjects {
     /// The subject as flux has it.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidSubject`] for one that a foreign client published and flux would not.
+    /// [`ErrorKind::InvalidSubject`](flux_core::ErrorKind::InvalidSubject) for one that a foreign client published and flux would not.
     pub fn read(&mut self, native: &async_nats::Subject) -> Result<Subject> {
         match &self.0 {
             Some(last) if last.as_bytes() == native.as_bytes() => Ok(last.clone()),
@@ -94,7 +111,7 @@ impl Subjects {
     /// The message as flux has it.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidSubject`] and [`ErrorKind::TooLarge`] for what a foreign client published and flux would not.
+    /// [`ErrorKind::InvalidSubject`](flux_core::ErrorKind::InvalidSubject) and [`ErrorKind::TooLarge`](flux_core::ErrorKind::TooLarge) for what a foreign client published and flux would not.
     pub fn message(&mut self, native: async_nats::Message) -> Result<Message<Bytes>> {
         let mut message = Message::to(self.read(&native.subject)?, native.payload);
         if let Some(map) = &native.headers
@@ -117,8 +134,6 @@ const CONTENT_TYPES: [&str; 8] = [
     "application/x-postcard",
     "text/plain; charset=utf-8",
 ];
-
-const CONTENT_TYPE: async_nats::HeaderName = async_nats::HeaderName::from_static("Content-Type");
 
 /// Names that flux writes itself; they take no allocation.
 macro_rules! known_names {
@@ -152,14 +167,10 @@ known_names! {
     "baggage" BAGGAGE,
 }
 
-/// What is larger than the server takes.
-pub(crate) fn too_large(size: usize, limit: usize) -> Error {
-    let text = format!("headers and payload of {size} bytes are over the server's limit of {limit}");
-    Error::new(ErrorKind::TooLarge, text)
-}
-
 #[cfg(test)]
 mod tests {
+    use flux_core::ErrorKind;
+
     use super::*;
 
     fn round_trip(sent: &Headers) -> Headers {
