@@ -1,0 +1,31 @@
+#![doc = include_str!("../README.md")]
+
+mod acker;
+mod config;
+mod consumer;
+mod difference;
+mod error;
+mod event;
+mod inbox;
+mod jetstream;
+mod keeper;
+mod pace;
+mod provision;
+mod publisher;
+mod stream;
+mod subscriber;
+mod wire;
+
+pub use config::{
+    Acks, Compression, ConsumerConfig, DeliverPolicy, Discard, OnDifference, Placement, PriorityGroup, ReplayPolicy,
+    Republish, Retention, Source, Storage, StreamConfig, Transform,
+};
+pub use acker::JsAcker;
+pub use consumer::{ConsumerInfo, JsConsumer};
+pub use difference::Difference;
+pub use error::ServerError;
+pub use event::{Event, Events};
+pub use jetstream::JetStream;
+pub use publisher::{PublishOptions, Schedule, Stored};
+pub use stream::{JsStream, StreamInfo};
+pub use subscriber::JsDeliveries;
