@@ -149,10 +149,13 @@ fn version_of(output: &Output) -> Option<String> {
 mod tests {
     use super::*;
 
+    /// Written by another process: one that another test starts meanwhile would inherit our file, and a file that is
+    /// open for writing cannot be run.
     fn server(folder: &Path, says: &str) -> PathBuf {
-        let program = folder.join(format!("says-{}", says.replace(['/', ' ', ':'], "-")));
-        let written = fs::write(&program, format!("#!/bin/sh\necho '{says}'\n"));
-        written.and_then(|()| make_executable(&program)).expect("a folder for temporary files");
+        const WRITE: &str = r#"printf '#!/bin/sh\necho "%s"\n' "$1" > "$2"; chmod 755 "$2""#;
+        let program = folder.join(says.replace([' ', ':'], "-"));
+        let status = Command::new("sh").args(["-c", WRITE, "sh", says]).arg(&program).status();
+        assert!(status.is_ok_and(|status| status.success()));
         program
     }
 

@@ -31,7 +31,7 @@ pub(crate) struct Version {
 }
 
 impl Program {
-    /// The variable's, else the path's, else the newest in a `tools` folder under a `target` folder.
+    /// The variable's, else the path's, else the newest in the first `tools` folder that has one.
     pub(crate) fn find() -> Result<Self> {
         if let Some(named) = env::var_os(VARIABLE) {
             return Self::at(named.into(), VARIABLE);
@@ -40,14 +40,17 @@ impl Program {
             Ok(program) => return Ok(program),
             Err(why) => why,
         };
-        let tools = tool_folders().into_iter().flat_map(|folder| servers_in(&folder));
-        let newest = tools.filter_map(|path| Self::ask(path).ok()).max_by_key(|program| program.version);
-        newest.ok_or_else(|| none_found(&on_path))
+        tool_folders().iter().find_map(|folder| Self::newest_in(folder)).ok_or_else(|| none_found(&on_path))
     }
 
     /// The one that `origin` names.
     pub(crate) fn at(path: PathBuf, origin: &str) -> Result<Self> {
         Self::ask(path).map_err(|why| failure::invalid(format!("{origin} names no usable nats-server: {why}")))
+    }
+
+    fn newest_in(tools: &Path) -> Option<Self> {
+        let programs = servers_in(tools).into_iter().filter_map(|path| Self::ask(path).ok());
+        programs.max_by_key(|program| program.version)
     }
 
     fn ask(path: PathBuf) -> Result<Self, String> {
