@@ -164,3 +164,10 @@ fn runs(pid: u32) -> bool {
     let state = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     !state.is_empty() && !state.starts_with('Z')
 }
+
+#[tokio::test]
+async fn a_signal_to_our_group_is_not_the_servers() {
+    let server = started(Server::builder()).await;
+    let group = rustix::process::getpgid(Some(native(server.pid().unwrap()))).unwrap();
+    assert_ne!(group, rustix::process::getpgrp());
+}
