@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use async_nats::Client;
-use flux_core::{Telemetry, Typed};
+use async_nats::{Client, HeaderMap};
+use flux_core::{Headers, Telemetry, Typed};
 
-use crate::NatsConfig;
+use crate::{NatsConfig, wire};
 
 /// Core NATS over a client of the caller's.
 ///
@@ -34,6 +34,12 @@ impl Nats {
 
     pub(crate) fn config(&self) -> &NatsConfig {
         &self.0.config
+    }
+
+    /// The headers as this bus writes them.
+    pub(crate) fn native_headers(&self, headers: &Headers) -> Option<HeaderMap> {
+        let left_out = !self.config().content_type && wire::is_lone_content_type(headers);
+        if left_out { None } else { wire::headers(headers) }
     }
 
     /// The client beneath.

@@ -38,7 +38,14 @@ impl Publisher<Bytes> for Nats {
     async fn send(&self, message: Message<Bytes>) -> Result<Buffered> {
         let Message { subject, headers, payload } = message;
         let sent = match self.check_size(wire::size(&headers, &payload)) {
-            Ok(()) => self.hand_over(wire::subject(&subject), wire::headers(&headers), payload).await,
+            Ok(()) => {
+                let to = wire::Borrowed(&subject);
+                let sent = match self.native_headers(&headers) {
+                    None => self.client().publish(to, payload).await,
+                    Some(headers) => self.client().publish_with_headers(to, headers, payload).await,
+                };
+                sent.map_err(error::from_publish)
+            }
             Err(error) => Err(error),
         };
         match sent {

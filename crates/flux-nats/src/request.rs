@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use async_nats::{HeaderMap, Request, RequestErrorKind};
+use async_nats::{Request, RequestErrorKind};
 use bytes::Bytes;
 use flux_core::{Delivery, Headers, Message, Metadata, Requester, Responder, Result, Subject, SubjectFilter, header};
 use futures_core::Stream;
@@ -48,10 +48,20 @@ impl Nats {
         payload: Bytes,
         limit: Duration,
     ) -> Result<async_nats::Message> {
-        let (headers, size, limit) = with_deadline(headers, &payload, limit);
+        let mut size = wire::size(headers, &payload);
+        let mut native = self.native_headers(headers);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let limit = match own_deadline(headers) {
+            Some(own) => limit.min(own.saturating_sub(now)),
+            None => {
+                let deadline = u64::try_from(now.saturating_add(limit).as_millis()).unwrap_or(u64::MAX);
+                size += wire::set_deadline(&mut native, deadline);
+                limit
+            }
+        };
         self.check_size(size)?;
-        let request = Request { payload: Some(payload), headers, timeout: Some(Some(limit)), inbox: None };
-        match self.client().send_request(wire::subject(subject), request).await {
+        let request = Request { payload: Some(payload), headers: native, timeout: Some(Some(limit)), inbox: None };
+        match self.client().send_request(wire::Borrowed(subject), request).await {
             Ok(answer) => Ok(answer),
             Err(error) if error.kind() == RequestErrorKind::TimedOut => Err(self.overdue("no answer within", limit)),
             Err(error) => Err(error::from_request(error)),
@@ -59,18 +69,9 @@ impl Nats {
     }
 }
 
-/// The headers with the deadline, the size of the whole, and how long to wait: up to `limit`, or to the deadline that the
-/// request has already.
-fn with_deadline(headers: &Headers, payload: &Bytes, limit: Duration) -> (Option<HeaderMap>, usize, Duration) {
-    let mut map = wire::headers(headers);
-    let mut size = wire::size(headers, payload);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let own = headers.get(&header::DEADLINE).and_then(|at| at.parse().ok()).map(Duration::from_millis);
-    if let Some(own) = own {
-        return (map, size, limit.min(own.saturating_sub(now)));
-    }
-    size += wire::set_deadline(&mut map, now.saturating_add(limit).as_millis());
-    (map, size, limit)
+/// The deadline that a request has already.
+fn own_deadline(headers: &Headers) -> Option<Duration> {
+    headers.get(&header::DEADLINE)?.parse().ok().map(Duration::from_millis)
 }
 
 /// Responders are members of the queue group [`responder_group`](crate::NatsConfig::responder_group).

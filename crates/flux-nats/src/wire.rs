@@ -4,6 +4,7 @@
 //! order of different names is lost on the way; what arrives is sorted by name.
 
 use async_nats::header::HeaderMap;
+use async_nats::subject::ToSubject;
 use bytes::Bytes;
 use flux_core::{HeaderName, HeaderValue, Headers, Message, Result, Subject, header};
 
@@ -20,29 +21,40 @@ pub fn subject(subject: &Subject) -> async_nats::Subject {
     }
 }
 
+/// A subject that the client makes its own of, without moving ours.
+pub(crate) struct Borrowed<'s>(pub(crate) &'s Subject);
+
+impl ToSubject for Borrowed<'_> {
+    fn to_subject(&self) -> async_nats::Subject {
+        subject(self.0)
+    }
+}
+
 /// The headers as the client takes them; `None` when there are none.
 #[must_use]
 pub fn headers(headers: &Headers) -> Option<HeaderMap> {
-    if headers.is_empty() {
-        return None;
-    }
+    let mut entries = headers.iter();
+    let (name, value) = entries.next()?;
     let mut map = HeaderMap::new();
-    for (name, value) in headers.iter() {
-        // The client's rules for names and values are looser than ours, so none is refused.
-        match native_name(name) {
-            Some(known) => map.append(known, value),
-            None => map.append(name, value),
-        }
+    // The client's rules for names and values are looser than ours, so none is refused.
+    map.insert(native_name(name), value);
+    for (name, value) in entries {
+        map.append(native_name(name), value);
     }
     Some(map)
 }
 
+/// Whether a codec's content type is all there is.
+pub(crate) fn is_lone_content_type(headers: &Headers) -> bool {
+    headers.len() == 1 && headers.contains(&header::CONTENT_TYPE)
+}
+
 /// Says until when the requester waits, in milliseconds since 1970; the number of bytes this adds at most.
-pub(crate) fn set_deadline(map: &mut Option<HeaderMap>, millis: u128) -> usize {
-    const NAME: &str = "X-Deadline";
+pub(crate) fn set_deadline(map: &mut Option<HeaderMap>, millis: u64) -> usize {
+    const NAME: async_nats::HeaderName = async_nats::HeaderName::from_static("X-Deadline");
     let value = millis.to_string();
-    let size = VERSION_LINE + NAME.len() + COLON + value.len() + 2 * LINE_END;
-    map.get_or_insert_default().insert(async_nats::HeaderName::from_static(NAME), value);
+    let size = VERSION_LINE + "X-Deadline".len() + COLON + value.len() + 2 * LINE_END;
+    map.get_or_insert_default().insert(NAME, value);
     size
 }
 
@@ -138,10 +150,10 @@ const CONTENT_TYPES: [&str; 8] = [
 /// Names that flux writes itself; they take no allocation.
 macro_rules! known_names {
     ($($text:literal $name:ident,)*) => {
-        fn native_name(name: &str) -> Option<async_nats::HeaderName> {
+        fn native_name(name: &str) -> async_nats::HeaderName {
             match name {
-                $($text => Some(async_nats::HeaderName::from_static($text)),)*
-                _ => None,
+                $($text => const { async_nats::HeaderName::from_static($text) },)*
+                _ => async_nats::header::IntoHeaderName::into_header_name(name),
             }
         }
 

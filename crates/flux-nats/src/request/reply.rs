@@ -35,7 +35,7 @@ impl Reply<Bytes> for NatsReply {
         let Some(to) = self.to.take() else { return Ok(()) };
         let sent = match answer {
             Ok(Message { headers, payload, .. }) => match self.nats.check_size(wire::size(&headers, &payload)) {
-                Ok(()) => self.nats.hand_over(to, wire::headers(&headers), payload).await,
+                Ok(()) => self.nats.hand_over(to, self.nats.native_headers(&headers), payload).await,
                 Err(error) => {
                     // The requester must not wait for an answer that will never come.
                     let remote = RemoteError::new(RemoteError::INTERNAL, error.to_string());
@@ -116,7 +116,8 @@ pub(super) fn read(subject: &Subject, answer: async_nats::Message) -> Result<Mes
         Some(map) if !map.is_empty() => wire::read_headers(map)?,
         _ => Headers::new(),
     };
-    match remote_error(&headers, &answer.payload) {
+    let failed = if wire::is_lone_content_type(&headers) { None } else { remote_error(&headers, &answer.payload) };
+    match failed {
         Some(remote) => Err(remote.into()),
         None => Ok(Message { subject: subject.clone(), headers, payload: answer.payload }),
     }
