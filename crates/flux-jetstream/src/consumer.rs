@@ -18,6 +18,7 @@ use crate::config::{ConsumerConfig, check_name};
 use crate::inbox::Arrival;
 use crate::jetstream::{during, gone};
 use crate::keeper::lock;
+use crate::provision::FoundConsumer;
 use crate::subscriber::{JsDeliveries, Session};
 use crate::wire::{Ask, Status};
 use crate::{JetStream, JsStream};
@@ -37,6 +38,8 @@ struct Inner {
     config: ConsumerConfig,
     /// An ephemeral consumer that was made anew has another name.
     name: Mutex<Arc<str>>,
+    /// Everything before this place was settled when this handle was made, or is not for this consumer.
+    begin: u64,
 }
 
 /// How far a consumer is.
@@ -56,8 +59,9 @@ pub struct ConsumerInfo {
 }
 
 impl JsConsumer {
-    pub(crate) fn new(stream: JsStream, config: ConsumerConfig, name: &str) -> Self {
-        Self(Arc::new(Inner { stream, config, name: Mutex::new(name.into()) }))
+    pub(crate) fn new(stream: JsStream, config: ConsumerConfig, found: &FoundConsumer) -> Self {
+        let (name, begin) = (Mutex::new(found.name.as_str().into()), found.ack_floor.stream_seq + 1);
+        Self(Arc::new(Inner { stream, config, name, begin }))
     }
 
     /// The same consumer for values.
@@ -79,6 +83,10 @@ impl JsConsumer {
     #[must_use]
     pub fn stream(&self) -> &JsStream {
         &self.0.stream
+    }
+
+    pub(crate) fn begin(&self) -> u64 {
+        self.0.begin
     }
 
     pub(crate) fn config(&self) -> &ConsumerConfig {

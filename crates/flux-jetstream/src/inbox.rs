@@ -140,6 +140,19 @@ impl Inbox {
         replies(&self.waiting)
     }
 
+    /// Takes in the rest of what was asked for; ready when it has come or is over. A request for one message is not waited for:
+    /// it stays open for long.
+    pub(crate) fn poll_last(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.open > 1 {
+            let arrival = ready!(self.poll_fresh(cx));
+            if matches!(arrival, Arrival::End) {
+                break;
+            }
+            self.waiting.push_back(arrival);
+        }
+        Poll::Ready(())
+    }
+
     /// Takes away what is left, to give it back.
     pub(crate) fn take_apart(&mut self) -> (Option<async_nats::Subscriber>, Vec<async_nats::Subject>) {
         (self.subscriber.take(), replies(&std::mem::take(&mut self.waiting)))

@@ -1,5 +1,6 @@
 //! Looks after messages that wait for a handler: keeps them alive while they wait, and gives them back when nobody will take them.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Waker};
@@ -55,25 +56,26 @@ fn waiting(inbox: &Weak<Mutex<Inbox>>) -> Option<Vec<async_nats::Subject>> {
 }
 
 /// Gives back what was taken and not handed over, so that others need not wait for it.
-pub(crate) fn give_back(inbox: &Mutex<Inbox>, ledger: Arc<Ledger>) {
+///
+/// What is given back while a request is open would come back through it, and each time count as a delivery. And what the server
+/// is sending when the inbox goes is lost until its ack wait is over. So requests are waited for first; they are short.
+pub(crate) fn give_back(inbox: Arc<Mutex<Inbox>>, ledger: Arc<Ledger>) {
     let Ok(runtime) = Handle::try_current() else { return };
-    let (subscriber, waiting) = lock(inbox).take_apart();
     runtime.spawn(async move {
-        for reply in waiting {
+        let _ = timeout(LAST_ARRIVALS, poll_fn(|cx| lock(&inbox).poll_last(cx))).await;
+        let (subscriber, mut replies) = lock(&inbox).take_apart();
+        if let Some(mut subscriber) = subscriber
+            && subscriber.drain().await.is_ok()
+        {
+            let rest = async {
+                while let Some(native) = next(Pin::new(&mut subscriber)).await {
+                    replies.extend(native.reply.filter(|_| native.status.is_none()));
+                }
+            };
+            let _ = timeout(LAST_ARRIVALS, rest).await;
+        }
+        for reply in replies {
             let _ = ledger.nak(reply).await;
         }
-        let Some(mut subscriber) = subscriber else { return };
-        if subscriber.drain().await.is_err() {
-            return;
-        }
-        let rest = async {
-            while let Some(native) = next(Pin::new(&mut subscriber)).await {
-                if let (None, Some(reply)) = (native.status, native.reply) {
-                    let _ = ledger.nak(reply).await;
-                }
-            }
-        };
-        // What comes later still is delivered again after its ack wait.
-        let _ = timeout(LAST_ARRIVALS, rest).await;
     });
 }

@@ -83,7 +83,7 @@ impl JsStream {
     /// As [`JetStream::stream`].
     pub async fn consumer(&self, config: ConsumerConfig) -> Result<JsConsumer> {
         let found = self.jetstream().provision_consumer(self.name(), &config).await.map_err(during("consumer"))?;
-        Ok(JsConsumer::new(self.clone(), config, &found.name))
+        Ok(JsConsumer::new(self.clone(), config, &found))
     }
 
     /// Deletes a consumer with its place in the stream; tells whether there was one.

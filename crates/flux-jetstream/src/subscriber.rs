@@ -49,7 +49,7 @@ impl Session {
         let config = consumer.config();
         Ok(Self {
             inbox: Arc::new(Mutex::new(inbox)),
-            ledger: Arc::new(Ledger::new(consumer.jetstream().clone(), config.acks, 1)),
+            ledger: Arc::new(Ledger::new(consumer.jetstream().clone(), config.acks, consumer.begin())),
             subjects: Subjects::new(),
             settles: config.least_wait().is_some(),
             max_deliver: config.max_deliver(),
@@ -87,7 +87,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        give_back(&self.inbox, Arc::clone(&self.ledger));
+        give_back(Arc::clone(&self.inbox), Arc::clone(&self.ledger));
     }
 }
 

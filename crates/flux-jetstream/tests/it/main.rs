@@ -2,6 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod provision;
+mod publish;
+mod rebuild;
+mod settle;
+mod slots;
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
