@@ -2,13 +2,15 @@
 
 mod config;
 pub mod error;
+mod monitor;
 mod nats;
 mod publisher;
 mod request;
 mod subscriber;
 pub mod wire;
 
-pub use config::NatsConfig;
+pub use config::{Credentials, NatsConfig, Tls};
+pub use monitor::{Counters, Monitor, NatsEvent, NatsEvents};
 pub use nats::Nats;
 pub use publisher::{Buffered, Flushed};
 pub use request::{NatsReply, NatsRequests};

@@ -11,6 +11,7 @@ use flux_core::{Delivery, Metadata, NoAck, QueueSubscriber, Result, SubjectFilte
 use futures_core::Stream;
 use tokio::time::timeout;
 
+use crate::monitor::Watched;
 use crate::wire::Subjects;
 use crate::{Nats, error};
 
@@ -20,7 +21,7 @@ const CONFIRMED_WITHIN: Duration = Duration::from_secs(1);
 /// # Delivery
 /// At most once, and only while the subscription is there. It is live when `subscribe` returns, for publishers on other
 /// connections as well; while the connection is down, `subscribe` waits for it. What comes faster than it is taken is dropped
-/// once [`subscription_capacity`](crate::NatsConfig::subscription_capacity) messages wait; see [`Nats::slow_consumers`].
+/// once [`subscription_capacity`](crate::NatsConfig::subscription_capacity) messages wait; see [`Monitor::slow_consumers`](crate::Monitor::slow_consumers).
 ///
 /// # Ordering
 /// In the order of each publisher.
@@ -54,7 +55,8 @@ impl Nats {
             None => self.client().subscribe(native).await,
         };
         let subscriber = subscriber.map_err(error::from_subscribe)?;
-        let subscription = Subscription { subscriber, filter, subjects: Subjects::new() };
+        let watched = self.monitor().watch(&subscriber, &filter);
+        let subscription = Subscription { subscriber, filter, subjects: Subjects::new(), _watched: watched };
         self.confirm().await?;
         Ok(subscription)
     }
@@ -78,6 +80,7 @@ pub(crate) struct Subscription {
     pub(crate) subscriber: async_nats::Subscriber,
     pub(crate) filter: SubjectFilter,
     pub(crate) subjects: Subjects,
+    _watched: Watched,
 }
 
 /// The deliveries of one subscription. Dropped, it unsubscribes, and what was not taken is gone.
