@@ -7,7 +7,7 @@ use async_nats::{Client, HeaderMap, ServerAddr};
 use flux_core::{Error, ErrorKind, Headers, Result, Telemetry, Typed};
 
 use crate::config::check_provider;
-use crate::{Monitor, NatsConfig, error, wire};
+use crate::{Credentials, Monitor, NatsConfig, error, wire};
 
 /// Core NATS over a client of the caller's.
 ///
@@ -34,7 +34,8 @@ impl Nats {
         Self(Arc::new(Inner { client, config, monitor: Monitor::new() }))
     }
 
-    /// Connects to a server, or to one of several whose URLs are separated by commas: `nats://host:4222`, `tls://host`.
+    /// Connects to a server, or to one of several whose URLs are separated by commas: `nats://host:4222`, `tls://host`,
+    /// `nats://user:password@host`, `nats://token@host`.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`] for a URL that is none, or a file that cannot be read. Unless the configuration retries from
@@ -44,6 +45,10 @@ impl Nats {
         let addresses = url.split(',').map(|url| parse(url.trim())).collect::<Result<Vec<_>>>()?;
         if addresses.iter().any(ServerAddr::tls_required) {
             check_provider()?;
+        }
+        let mut config = config;
+        if let (Credentials::None, Some(first)) = (&config.credentials, addresses.first()) {
+            config.credentials = Credentials::from_url(first);
         }
         let monitor = Monitor::new();
         let observer = monitor.clone();
