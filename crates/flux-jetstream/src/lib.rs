@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod acker;
+mod atomic;
+mod bus;
 mod config;
 mod consumer;
 mod difference;
@@ -9,9 +11,12 @@ mod event;
 mod inbox;
 mod jetstream;
 mod keeper;
+mod ordered;
 mod pace;
 mod provision;
 mod publisher;
+mod receipts;
+mod replay;
 mod stream;
 mod subscriber;
 mod wire;
@@ -21,11 +26,16 @@ pub use config::{
     Republish, Retention, Source, Storage, StreamConfig, Transform,
 };
 pub use acker::JsAcker;
+pub use atomic::StoredBatch;
+pub use bus::StreamBus;
 pub use consumer::{ConsumerInfo, JsConsumer};
 pub use difference::Difference;
 pub use error::ServerError;
 pub use event::{Event, Events};
 pub use jetstream::JetStream;
+pub use ordered::{JsOrdered, OrderedDeliveries};
 pub use publisher::{PublishOptions, Schedule, Stored};
+pub use receipts::Receipts;
+pub use replay::{Replay, Replayed};
 pub use stream::{JsStream, StreamInfo};
 pub use subscriber::JsDeliveries;

@@ -105,6 +105,8 @@ pub struct JsDeliveries {
     silent: u32,
     connects: u64,
     rebuilding: Option<BoxFuture<'static, Result<rebuild::Rebuilt>>>,
+    /// The number of the next delivery, when nothing is settled: what is lost then shows by a gap.
+    expected: Option<u64>,
     ended: bool,
 }
 
@@ -126,6 +128,7 @@ impl JsDeliveries {
             silent: 0,
             connects: connects(&consumer),
             rebuilding: None,
+            expected: wait.is_none().then_some(1),
             ended: false,
             session,
         })
@@ -152,6 +155,9 @@ impl JsDeliveries {
             let mut inbox = lock(&inbox);
             inbox.parked = false;
             match inbox.poll_arrival(cx) {
+                Poll::Ready(Arrival::Message(native)) if !self.follows(&native) => {
+                    self.lost("messages were lost on the way".to_owned());
+                }
                 Poll::Ready(Arrival::Message(native)) => {
                     self.pace.weigh(native.payload.len());
                     self.refill(&mut inbox, cx);
@@ -164,6 +170,15 @@ impl JsDeliveries {
                 Poll::Pending => ready!(self.poll_rest(&mut inbox, cx)),
             }
         }
+    }
+
+    /// Whether nothing is missing before this message.
+    fn follows(&mut self, native: &async_nats::Message) -> bool {
+        let Some(expected) = &mut self.expected else { return true };
+        let place = native.reply.as_deref().and_then(Place::read);
+        let follows = place.is_none_or(|place| place.consumer_sequence == *expected);
+        *expected += 1;
+        follows
     }
 
     /// Asks for more before all has been handed over, so that fast handlers need not wait. What cannot be asked for now is
@@ -207,6 +222,9 @@ impl JsDeliveries {
                 // The server has forgotten the requests of the connection before.
                 self.connects = connects;
                 inbox.forget_requests();
+                if self.expected.is_some() {
+                    self.lost("the connection was lost, and messages with it".to_owned());
+                }
                 return Poll::Ready(());
             }
             if self.silent >= SILENT_TICKS {
@@ -228,7 +246,11 @@ impl JsDeliveries {
             reason,
         });
         self.silent = 0;
-        self.rebuilding = Some(Box::pin(rebuild::rebuild(consumer.clone(), self.session.ledger.floor())));
+        self.rebuilding = Some(Box::pin(rebuild::rebuild(
+            consumer.clone(),
+            self.session.ledger.floor(),
+            self.expected.is_some(),
+        )));
     }
 
     fn go_on(&mut self, rebuilt: Result<rebuild::Rebuilt>) -> Result<()> {
@@ -237,6 +259,7 @@ impl JsDeliveries {
         if recreated {
             // What still waits belongs to the consumer that is gone; its successor delivers it again.
             self.session.ledger.forget();
+            self.expected = self.expected.map(|_| 1);
             *lock(&self.session.inbox) = inbox;
         } else {
             lock(&self.session.inbox).forget_requests();

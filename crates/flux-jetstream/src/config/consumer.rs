@@ -251,9 +251,13 @@ impl ConsumerConfig {
         config
     }
 
-    /// The same consumer, which begins at this place.
-    pub(crate) fn starting_at(&self, sequence: u64) -> Self {
-        self.clone().with_deliver_policy(DeliverPolicy::FromSequence(sequence.max(1)))
+    /// The same consumer, for one that has everything before `next` and had everything before `begin` from the start.
+    pub(crate) fn going_on(&self, next: u64, begin: u64) -> Self {
+        let newest_only = matches!(self.deliver, DeliverPolicy::Last | DeliverPolicy::LastPerSubject);
+        if newest_only && next == begin {
+            return self.clone();
+        }
+        self.clone().with_deliver_policy(DeliverPolicy::FromSequence(next.max(1)))
     }
 
     /// A consumer that hands messages over in order and takes no settlements.
@@ -303,8 +307,10 @@ impl ConsumerConfig {
         }
         let filters: Vec<_> = self.filters.iter().map(|filter| SubjectFilter::new(filter)).collect::<Result<_>>()?;
         match filters.as_slice() {
+            // The server wants a filter where it is to find the last of each subject.
+            [] if self.deliver == DeliverPolicy::LastPerSubject => ">".clone_into(&mut native.filter_subject),
             [] => {}
-            [one] if one.as_str() == ">" => {}
+            [one] if one.as_str() == ">" && self.deliver != DeliverPolicy::LastPerSubject => {}
             [one] => one.as_str().clone_into(&mut native.filter_subject),
             _ => native.filter_subjects.clone_from(&self.filters),
         }

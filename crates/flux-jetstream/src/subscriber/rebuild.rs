@@ -21,8 +21,12 @@ pub(super) struct Rebuilt {
     pub(super) recreated: bool,
 }
 
-/// Tries until it succeeds. Fails when there is nothing to go back to.
-pub(super) async fn rebuild(consumer: JsConsumer, floor: u64) -> Result<Rebuilt> {
+/// Tries until it succeeds. Fails when there is nothing to go back to. `anew` takes a new consumer even if the old one is there.
+pub(super) async fn rebuild(consumer: JsConsumer, floor: u64, anew: bool) -> Result<Rebuilt> {
+    if anew {
+        // If this fails, the server deletes it when it was not used for a while.
+        let _ = consumer.jetstream().delete_consumer(consumer.stream().name(), &consumer.name()).await;
+    }
     let mut pause = FIRST_PAUSE;
     loop {
         // The server is given a moment: who has just lost its leader has no other one yet.
@@ -46,7 +50,7 @@ async fn attempt(consumer: &JsConsumer, floor: u64) -> Result<Rebuilt> {
     };
     let recreated = found.is_none();
     if recreated {
-        let config = consumer.config().starting_at(floor).check()?.into_consumer_config();
+        let config = consumer.config().going_on(floor, consumer.begin()).check()?.into_consumer_config();
         let action = if consumer.config().name().is_some() { "create" } else { "" };
         match jetstream.make_consumer(stream, &config, action).await {
             Ok(made) => consumer.rename(&made.name),

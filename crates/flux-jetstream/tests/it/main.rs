@@ -1,6 +1,7 @@
 //! What flux-jetstream promises, shown on a real server.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod bulk;
 mod provision;
 mod publish;
 mod rebuild;
