@@ -13,5 +13,5 @@ pub use config::{Credentials, NatsConfig, Tls};
 pub use monitor::{Counters, Monitor, NatsEvent, NatsEvents};
 pub use nats::Nats;
 pub use publisher::{Buffered, Flushed};
-pub use request::{NatsReply, NatsRequests};
+pub use request::{Many, NatsAnswers, NatsReply, NatsRequests, RequestMany, TypedAnswers};
 pub use subscriber::NatsDeliveries;

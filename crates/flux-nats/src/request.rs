@@ -1,5 +1,6 @@
 //! Asking and answering: one responder gets each request, and every request gets its answer or an error.
 
+mod many;
 mod reply;
 
 use std::fmt;
@@ -7,11 +8,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use async_nats::{Request, RequestErrorKind};
+use async_nats::{HeaderMap, Request, RequestErrorKind};
 use bytes::Bytes;
 use flux_core::{Delivery, Headers, Message, Metadata, Requester, Responder, Result, Subject, SubjectFilter, header};
 use futures_core::Stream;
 
+pub use many::{Many, NatsAnswers, RequestMany, TypedAnswers};
 pub use reply::NatsReply;
 
 use crate::subscriber::Subscription;
@@ -48,17 +50,7 @@ impl Nats {
         payload: Bytes,
         limit: Duration,
     ) -> Result<async_nats::Message> {
-        let mut size = wire::size(headers, &payload);
-        let mut native = self.native_headers(headers);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let limit = match own_deadline(headers) {
-            Some(own) => limit.min(own.saturating_sub(now)),
-            None => {
-                let deadline = u64::try_from(now.saturating_add(limit).as_millis()).unwrap_or(u64::MAX);
-                size += wire::set_deadline(&mut native, deadline);
-                limit
-            }
-        };
+        let (native, size, limit) = self.request_headers(headers, &payload, limit);
         self.check_size(size)?;
         let request = Request { payload: Some(payload), headers: native, timeout: Some(Some(limit)), inbox: None };
         match self.client().send_request(wire::Borrowed(subject), request).await {
@@ -66,6 +58,27 @@ impl Nats {
             Err(error) if error.kind() == RequestErrorKind::TimedOut => Err(self.overdue("no answer within", limit)),
             Err(error) => Err(error::from_request(error)),
         }
+    }
+}
+
+impl Nats {
+    /// The headers of a request with its deadline, the size of the whole, and how long to wait: for `limit`, or until the
+    /// deadline that the request has already.
+    fn request_headers(
+        &self,
+        headers: &Headers,
+        payload: &Bytes,
+        limit: Duration,
+    ) -> (Option<HeaderMap>, usize, Duration) {
+        let mut size = wire::size(headers, payload);
+        let mut native = self.native_headers(headers);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        if let Some(own) = own_deadline(headers) {
+            return (native, size, limit.min(own.saturating_sub(now)));
+        }
+        let deadline = u64::try_from(now.saturating_add(limit).as_millis()).unwrap_or(u64::MAX);
+        size += wire::set_deadline(&mut native, deadline);
+        (native, size, limit)
     }
 }
 

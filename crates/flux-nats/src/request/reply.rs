@@ -7,7 +7,7 @@ use std::task::{Context, Waker};
 use async_nats::HeaderMap;
 use async_nats::message::OutboundMessage;
 use bytes::Bytes;
-use flux_core::{HeaderValue, Headers, Message, RemoteError, Reply, Result, Subject, header, next};
+use flux_core::{Error, ErrorKind, HeaderValue, Headers, Message, RemoteError, Reply, Result, Subject, header, next};
 
 use crate::{Nats, wire};
 
@@ -27,6 +27,35 @@ pub struct NatsReply {
 impl NatsReply {
     pub(crate) fn new(nats: &Nats, to: Option<async_nats::Subject>) -> Self {
         Self { nats: nats.clone(), to }
+    }
+}
+
+impl NatsReply {
+    /// Gives one of several answers to a requester that [asked for many](crate::RequestMany). [`finish`](Self::finish) marks
+    /// their end; an error ends them, too.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TooLarge`] and [`ErrorKind::Closed`]. An answer
+    /// without payload and headers is [`ErrorKind::InvalidInput`]: it would be the end mark.
+    pub async fn send(&self, answer: Message<Bytes>) -> Result<()> {
+        let Some(to) = self.to.clone() else { return Ok(()) };
+        let sent = match self.nats.check_size(wire::size(&answer.headers, &answer.payload)) {
+            Ok(()) if answer.payload.is_empty() && answer.headers.is_empty() => {
+                Err(Error::new(ErrorKind::InvalidInput, "an empty answer without headers would be the end mark"))
+            }
+            Ok(()) => self.nats.hand_over(to, self.nats.native_headers(&answer.headers), answer.payload).await,
+            Err(error) => Err(error),
+        };
+        sent.map_err(|error| error.with_operation("reply"))
+    }
+
+    /// Marks the end of several answers.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Closed`].
+    pub async fn finish(mut self) -> Result<()> {
+        let Some(to) = self.to.take() else { return Ok(()) };
+        self.nats.hand_over(to, None, Bytes::new()).await.map_err(|error| error.with_operation("reply"))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod connect;
 mod events;
+mod many;
 mod publish;
 mod request;
 mod subscribe;
