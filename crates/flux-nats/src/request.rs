@@ -16,6 +16,7 @@ use futures_core::Stream;
 pub use many::{Many, NatsAnswers, RequestMany, TypedAnswers};
 pub use reply::NatsReply;
 
+use crate::service::Live;
 use crate::subscriber::Subscription;
 use crate::{Nats, error, wire};
 
@@ -98,7 +99,7 @@ impl Responder<Bytes, Bytes> for Nats {
     async fn listen(&self, filter: &str) -> Result<NatsRequests> {
         let joined = self.join(filter, Some(&self.config().responder_group)).await;
         let subscription = joined.map_err(|error| error.with_operation("listen"))?;
-        Ok(NatsRequests { filter: subscription.filter.clone(), subscription: Some(subscription), nats: self.clone() })
+        Ok(NatsRequests::new(self.clone(), subscription, None))
     }
 }
 
@@ -108,9 +109,15 @@ pub struct NatsRequests {
     filter: SubjectFilter,
     subscription: Option<Subscription>,
     nats: Nats,
+    /// The endpoint of a service, if it is one.
+    live: Option<Live>,
 }
 
 impl NatsRequests {
+    pub(crate) fn new(nats: Nats, subscription: Subscription, live: Option<Live>) -> Self {
+        Self { filter: subscription.filter.clone(), subscription: Some(subscription), nats, live }
+    }
+
     /// What it listens to.
     #[must_use]
     pub const fn filter(&self) -> &SubjectFilter {
@@ -135,11 +142,11 @@ impl Stream for NatsRequests {
     type Item = Result<Delivery<Bytes, NatsReply>>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Self { subscription, nats, .. } = &mut *self;
+        let Self { subscription, nats, live, .. } = &mut *self;
         let Some(Subscription { subscriber, subjects, .. }) = subscription else { return Poll::Ready(None) };
         Pin::new(subscriber).poll_next(cx).map(|native| {
             let mut native = native?;
-            let reply = NatsReply::new(nats, native.reply.take());
+            let reply = NatsReply::new(nats, native.reply.take(), live.as_ref().map(Live::begin));
             Some(match subjects.message(native) {
                 Ok(message) => Ok(Delivery::new(message, Metadata::default(), reply)),
                 // The requester is told by the reply that is dropped here.

@@ -62,7 +62,7 @@ impl Nats {
     }
 
     /// Waits until the server knows of the subscriptions made so far.
-    async fn confirm(&self) -> Result<()> {
+    pub(crate) async fn confirm(&self) -> Result<()> {
         let mut answer = pin!(self.round_trip());
         loop {
             match timeout(CONFIRMED_WITHIN, answer.as_mut()).await {

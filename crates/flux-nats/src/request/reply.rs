@@ -9,6 +9,7 @@ use async_nats::message::OutboundMessage;
 use bytes::Bytes;
 use flux_core::{Error, ErrorKind, HeaderValue, Headers, Message, RemoteError, Reply, Result, Subject, header, next};
 
+use crate::service::Work;
 use crate::{Nats, wire};
 
 /// The longest text of an error that travels in a header, in bytes.
@@ -22,11 +23,20 @@ pub struct NatsReply {
     nats: Nats,
     /// `None` once it is answered, or when nobody asked for an answer.
     to: Option<async_nats::Subject>,
+    /// What a service counts; `None` once it is counted.
+    work: Option<Work>,
 }
 
 impl NatsReply {
-    pub(crate) fn new(nats: &Nats, to: Option<async_nats::Subject>) -> Self {
-        Self { nats: nats.clone(), to }
+    pub(crate) fn new(nats: &Nats, to: Option<async_nats::Subject>, work: Option<Work>) -> Self {
+        Self { nats: nats.clone(), to, work }
+    }
+
+    /// The request is dealt with.
+    fn end(&mut self, error: Option<&RemoteError>) {
+        if let Some(work) = self.work.take() {
+            work.end(error);
+        }
     }
 }
 
@@ -54,6 +64,7 @@ impl NatsReply {
     /// # Errors
     /// [`ErrorKind::Closed`].
     pub async fn finish(mut self) -> Result<()> {
+        self.end(None);
         let Some(to) = self.to.take() else { return Ok(()) };
         self.nats.hand_over(to, None, Bytes::new()).await.map_err(|error| error.with_operation("reply"))
     }
@@ -61,29 +72,39 @@ impl NatsReply {
 
 impl Reply<Bytes> for NatsReply {
     async fn reply(mut self, answer: Result<Message<Bytes>, RemoteError>) -> Result<()> {
+        let (answer, refused) = match answer {
+            Ok(message) => match self.nats.check_size(wire::size(&message.headers, &message.payload)) {
+                Ok(()) => (Ok(message), None),
+                // The requester must not wait for an answer that will never come.
+                Err(error) => (Err(RemoteError::new(RemoteError::INTERNAL, error.to_string())), Some(error)),
+            },
+            Err(remote) => (Err(remote), None),
+        };
+        self.end(answer.as_ref().err());
         let Some(to) = self.to.take() else { return Ok(()) };
         let sent = match answer {
-            Ok(Message { headers, payload, .. }) => match self.nats.check_size(wire::size(&headers, &payload)) {
-                Ok(()) => self.nats.hand_over(to, self.nats.native_headers(&headers), payload).await,
-                Err(error) => {
-                    // The requester must not wait for an answer that will never come.
-                    let remote = RemoteError::new(RemoteError::INTERNAL, error.to_string());
-                    self.nats.hand_over(to, Some(error_headers(&remote)), Bytes::new()).await.and(Err(error))
-                }
-            },
+            Ok(Message { headers, payload, .. }) => {
+                self.nats.hand_over(to, self.nats.native_headers(&headers), payload).await
+            }
             Err(remote) => {
                 let details = remote.details().cloned().unwrap_or_default();
                 self.nats.hand_over(to, Some(error_headers(&remote)), details).await
             }
         };
-        sent.map_err(|error| error.with_operation("reply"))
+        match refused {
+            Some(error) => Err(error),
+            None => sent,
+        }
+        .map_err(|error| error.with_operation("reply"))
     }
 }
 
 impl Drop for NatsReply {
     fn drop(&mut self) {
+        let remote = RemoteError::new(RemoteError::INTERNAL, DROPPED);
+        self.end(Some(&remote));
         if let Some(to) = self.to.take() {
-            let headers = error_headers(&RemoteError::new(RemoteError::INTERNAL, DROPPED));
+            let headers = error_headers(&remote);
             send_now(
                 &self.nats,
                 OutboundMessage { subject: to, reply: None, payload: Bytes::new(), headers: Some(headers) },

@@ -5,6 +5,7 @@ mod events;
 mod many;
 mod publish;
 mod request;
+mod service;
 mod subscribe;
 
 use std::future::Future;
