@@ -74,6 +74,7 @@ pub(crate) mod sealed {
     use crate::JsStream;
 
     /// Turns messages into those that the stream carries, and back.
+    #[expect(unnameable_types, reason = "only this crate implements it")]
     pub trait Carries<T> {
         #[doc(hidden)]
         fn stream(&self) -> &JsStream;

@@ -111,7 +111,7 @@ impl JetStream {
         self.0.timeout
     }
 
-    #[cfg(any(feature = "kv", feature = "object-store"))]
+    #[cfg(feature = "object-store")]
     pub(crate) fn context(&self) -> async_nats::jetstream::Context {
         let builder = async_nats::jetstream::context::ContextBuilder::new().timeout(self.0.timeout);
         builder.api_prefix(self.0.prefix.clone()).build(self.client().clone())

@@ -11,6 +11,8 @@ mod event;
 mod inbox;
 mod jetstream;
 mod keeper;
+#[cfg(feature = "kv")]
+mod kv;
 mod ordered;
 mod pace;
 mod provision;
@@ -33,6 +35,8 @@ pub use difference::Difference;
 pub use error::ServerError;
 pub use event::{Event, Events};
 pub use jetstream::JetStream;
+#[cfg(feature = "kv")]
+pub use kv::{Change, Entry, KeyValue, KvConfig, Watch};
 pub use ordered::{JsOrdered, OrderedDeliveries};
 pub use publisher::{PublishOptions, Schedule, Stored};
 pub use receipts::Receipts;

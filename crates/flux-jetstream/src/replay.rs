@@ -1,10 +1,13 @@
 //! Historical replay: what is in a stream now, in order, through a handler, then stop.
 
+use std::future::Future;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use flux_core::{Consumer as _, Error, ErrorKind, Failure, Message, Result, Stage};
 use tokio::time::sleep;
 
+use crate::JsStream;
 use crate::bus::sealed::Carries;
 use crate::config::{ConsumerConfig, DeliverPolicy};
 
@@ -75,14 +78,38 @@ impl Replay {
 
 pub(crate) async fn run<T, B, H>(bus: &B, what: Replay, handler: H) -> Result<Replayed>
 where
+    T: Send,
     B: Carries<T> + Sync,
     H: Stage<Message<T>, Error: Into<Failure>>,
 {
-    let end = bus.stream().info().await?.last_sequence;
+    let handle = |message: Message<Bytes>, sequence| {
+        let message = bus.decode(message);
+        let handler = &handler;
+        async move {
+            match handler.process(message?).await {
+                Ok(_) => Ok(()),
+                Err(failure) => {
+                    let failure: Failure = failure.into();
+                    let text = format!("the handler failed at place {sequence}: {failure}");
+                    Err(Error::new(ErrorKind::Other, text).with_retryable(false))
+                }
+            }
+        }
+    };
+    run_with_places(bus.stream(), what, handle).await
+}
+
+/// As a replay, for a handler that is also told each message's place.
+pub(crate) async fn run_with_places<H, F>(stream: &JsStream, what: Replay, handle: H) -> Result<Replayed>
+where
+    H: Fn(Message<Bytes>, u64) -> F + Sync,
+    F: Future<Output = Result<()>> + Send,
+{
+    let end = stream.info().await?.last_sequence;
     let mut replayed = Replayed { messages: 0, last_sequence: 0 };
     let (mut failed, mut reached) = (0, 0);
     loop {
-        let error = match pass(bus, &what, end, &mut replayed, &handler).await {
+        let error = match pass(stream, &what, end, &mut replayed, &handle).await {
             Ok(()) => return Ok(replayed),
             Err(Stopped::ForGood(error)) => return Err(error.with_operation("replay")),
             Err(Stopped::ForNow(error)) => error,
@@ -94,6 +121,23 @@ where
         }
         sleep(FIRST_PAUSE * 2_u32.pow(failed)).await;
     }
+}
+
+/// Picks something of each message.
+#[cfg(feature = "kv")]
+pub(crate) async fn collect<R: Send>(
+    stream: &JsStream,
+    what: Replay,
+    pick: fn(Message<Bytes>, u64) -> Option<R>,
+) -> Result<Vec<R>> {
+    let picked = std::sync::Mutex::new(Vec::new());
+    let push = |message, sequence| {
+        let mut picked = picked.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        picked.extend(pick(message, sequence));
+        std::future::ready(Ok(()))
+    };
+    run_with_places(stream, what, push).await?;
+    Ok(picked.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
 }
 
 enum Stopped {
@@ -109,12 +153,12 @@ impl From<Error> for Stopped {
 }
 
 /// Goes as far as one consumer brings it.
-async fn pass<T, B, H>(bus: &B, what: &Replay, end: u64, so_far: &mut Replayed, handler: &H) -> Result<(), Stopped>
+async fn pass<H, F>(stream: &JsStream, what: &Replay, end: u64, so_far: &mut Replayed, handle: &H) -> Result<(), Stopped>
 where
-    B: Carries<T> + Sync,
-    H: Stage<Message<T>, Error: Into<Failure>>,
+    H: Fn(Message<Bytes>, u64) -> F + Sync,
+    F: Future<Output = Result<()>> + Send,
 {
-    let consumer = bus.stream().consumer(what.consumer(so_far.last_sequence)).await?;
+    let consumer = stream.consumer(what.consumer(so_far.last_sequence)).await?;
     let mut expected = 1;
     loop {
         let batch = consumer.fetch(BATCH, Duration::ZERO).await?;
@@ -134,25 +178,9 @@ where
             if sequence <= so_far.last_sequence {
                 continue;
             }
-            handle(bus, delivery.into_message(), sequence, handler).await.map_err(Stopped::ForGood)?;
+            handle(delivery.into_message(), sequence).await.map_err(Stopped::ForGood)?;
             so_far.messages += 1;
             so_far.last_sequence = sequence;
-        }
-    }
-}
-
-async fn handle<T, B, H>(bus: &B, message: Message<bytes::Bytes>, sequence: u64, handler: &H) -> Result<()>
-where
-    B: Carries<T> + Sync,
-    H: Stage<Message<T>, Error: Into<Failure>>,
-{
-    let message = bus.decode(message)?;
-    match handler.process(message).await {
-        Ok(_) => Ok(()),
-        Err(failure) => {
-            let failure: Failure = failure.into();
-            let text = format!("the handler failed at place {sequence}: {failure}");
-            Err(Error::new(ErrorKind::Other, text).with_retryable(false))
         }
     }
 }

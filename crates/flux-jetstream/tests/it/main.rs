@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bulk;
+#[cfg(feature = "kv")]
+mod kv;
 mod provision;
 mod publish;
 mod rebuild;
