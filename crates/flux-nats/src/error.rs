@@ -44,11 +44,12 @@ pub fn from_request(error: async_nats::RequestError) -> Error {
 #[must_use]
 pub fn from_connect(error: async_nats::ConnectError) -> Error {
     let kind = match error.kind() {
-        ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => ErrorKind::Rejected,
+        ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Tls => {
+            ErrorKind::Rejected
+        }
         ConnectErrorKind::Dns | ConnectErrorKind::Io | ConnectErrorKind::MaxReconnects => ErrorKind::Unavailable,
         ConnectErrorKind::ServerParse => ErrorKind::InvalidInput,
         ConnectErrorKind::TimedOut => ErrorKind::TimedOut,
-        ConnectErrorKind::Tls => ErrorKind::Rejected,
     };
     caused(kind, "", error).with_operation("connect")
 }

@@ -34,7 +34,7 @@ async fn within<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// Waits for an event like this one.
-async fn await_event(events: &mut NatsEvents, wanted: impl Fn(&NatsEvent) -> bool) -> NatsEvent {
+async fn await_event(events: &mut NatsEvents, wanted: impl Fn(&NatsEvent) -> bool + Send + Sync) -> NatsEvent {
     let wait = async {
         loop {
             let event = next(pin!(&mut *events)).await.expect("the bus lives");

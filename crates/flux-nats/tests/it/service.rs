@@ -115,8 +115,9 @@ async fn the_official_client_sees_names_versions_endpoints_and_counts() -> Resul
 
 /// The answer of one instance.
 fn of<'h>(answers: &'h Value, id: &str) -> &'h Value {
-    let mut answers = answers.as_array().expect("a list").iter();
-    &answers.find(|answer| answer["raw"]["id"] == id).expect("each instance answers")["raw"]
+    let answers = answers.as_array().expect("a list").iter();
+    let mut raw = answers.filter_map(|answer| answer.get("raw"));
+    raw.find(|raw| raw.get("id").is_some_and(|found| found == id)).expect("each instance answers")
 }
 
 async fn info(bus: &Nats) -> Result<Value> {
