@@ -56,6 +56,8 @@ pub struct ConsumerInfo {
     pub delivered: u64,
     /// Unsettled messages that were delivered more than once.
     pub redelivered: u64,
+    /// Requests for messages that are open.
+    pub waiting: u64,
 }
 
 impl JsConsumer {
@@ -111,6 +113,7 @@ impl JsConsumer {
             ack_pending: found.num_ack_pending,
             delivered: found.delivered.consumer_seq,
             redelivered: found.num_redelivered,
+            waiting: found.num_waiting,
         })
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_nats::client::Request;
 use flux_core::{Error, ErrorKind, Result};
-use flux_nats::Nats;
+use flux_nats::{Nats, NatsConfig};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
@@ -55,8 +55,7 @@ impl JetStream {
     /// # Errors
     /// Those of [`Nats::connect`]. Whether there is a JetStream shows when a stream is asked for.
     pub async fn connect(url: &str) -> Result<Self> {
-        let client = async_nats::connect(url).await.map_err(flux_nats::error::from_connect)?;
-        Ok(Self::new(Nats::new(client)))
+        Ok(Self::new(Nats::connect(url, NatsConfig::new()).await?))
     }
 
     /// The JetStream of this domain, for example on the other side of a leaf node.

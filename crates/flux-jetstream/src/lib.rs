@@ -13,6 +13,8 @@ mod jetstream;
 mod keeper;
 #[cfg(feature = "kv")]
 mod kv;
+#[cfg(feature = "object-store")]
+mod objects;
 mod ordered;
 mod pace;
 mod provision;
@@ -37,6 +39,8 @@ pub use event::{Event, Events};
 pub use jetstream::JetStream;
 #[cfg(feature = "kv")]
 pub use kv::{Change, Entry, KeyValue, KvConfig, Watch};
+#[cfg(feature = "object-store")]
+pub use objects::{ObjectInfo, ObjectReader, ObjectStore, ObjectStoreConfig};
 pub use ordered::{JsOrdered, OrderedDeliveries};
 pub use publisher::{PublishOptions, Schedule, Stored};
 pub use receipts::Receipts;

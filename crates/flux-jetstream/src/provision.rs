@@ -28,6 +28,7 @@ pub(crate) struct FoundConsumer {
     pub(crate) num_ack_pending: u64,
     pub(crate) num_redelivered: u64,
     pub(crate) num_pending: u64,
+    pub(crate) num_waiting: u64,
 }
 
 #[derive(Deserialize)]

@@ -2,8 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bulk;
+mod groups;
 #[cfg(feature = "kv")]
 mod kv;
+#[cfg(feature = "object-store")]
+mod objects;
 mod provision;
 mod publish;
 mod rebuild;
