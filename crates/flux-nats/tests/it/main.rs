@@ -5,6 +5,7 @@ mod events;
 mod many;
 mod publish;
 mod request;
+mod secure;
 mod service;
 mod subscribe;
 
