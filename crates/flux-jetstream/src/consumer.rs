@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -64,6 +64,10 @@ impl JsConsumer {
     pub(crate) fn new(stream: JsStream, config: ConsumerConfig, found: &FoundConsumer) -> Self {
         let (name, begin) = (Mutex::new(found.name.as_str().into()), found.ack_floor.stream_seq + 1);
         Self(Arc::new(Inner { stream, config, name, begin }))
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakConsumer {
+        WeakConsumer(Arc::downgrade(&self.0))
     }
 
     /// The same consumer for values.
@@ -143,7 +147,9 @@ impl JsConsumer {
             match arrival.await {
                 Some(Arrival::Message(native)) => batch.push(session.delivery(native)),
                 Some(Arrival::Status(Status::Heartbeat)) => {}
-                Some(Arrival::Status(Status::Lost { reason })) if batch.is_empty() => return Err(self.lost(reason).await),
+                Some(Arrival::Status(Status::Lost { reason })) if batch.is_empty() => {
+                    return Err(self.lost(reason).await);
+                }
                 Some(Arrival::End) if batch.is_empty() => return Err(Error::new(ErrorKind::Closed, "")),
                 Some(Arrival::Status(_) | Arrival::End) | None => break,
             }
@@ -157,6 +163,15 @@ impl JsConsumer {
             Err(error) if error.kind() == ErrorKind::Closed => error,
             _ => Error::new(ErrorKind::Unavailable, reason),
         }
+    }
+}
+
+/// Knows a consumer without keeping it.
+pub(crate) struct WeakConsumer(Weak<Inner>);
+
+impl WeakConsumer {
+    pub(crate) fn upgrade(&self) -> Option<JsConsumer> {
+        self.0.upgrade().map(JsConsumer)
     }
 }
 

@@ -5,7 +5,7 @@ mod rebuild;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::JsConsumer;
 use crate::acker::{JsAcker, Ledger};
+use crate::consumer::WeakConsumer;
 use crate::event::Event;
 use crate::inbox::{Arrival, Inbox};
 use crate::keeper::{give_back, keep_alive, lock};
@@ -135,7 +136,8 @@ impl JsDeliveries {
     }
 
     pub(crate) fn backlog(&self) -> Arc<dyn Backlog> {
-        Arc::new(Unsettled { inbox: Arc::clone(&self.session.inbox), ledger: Arc::clone(&self.session.ledger) })
+        let (inbox, ledger) = (Arc::downgrade(&self.session.inbox), Arc::clone(&self.session.ledger));
+        Arc::new(Unsettled { consumer: self.session.consumer.downgrade(), inbox, ledger })
     }
 
     fn poll_delivery(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Delivery<Bytes, JsAcker>>>> {
@@ -195,8 +197,7 @@ impl JsDeliveries {
 
     fn poll_ask(&mut self, inbox: &mut Inbox, batch: usize, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let group = self.session.consumer.config().group.as_ref();
-        let (expires, heartbeat) =
-            if batch == 1 { (EXPIRES, HEARTBEAT) } else { (EXPIRES_MANY, Duration::ZERO) };
+        let (expires, heartbeat) = if batch == 1 { (EXPIRES, HEARTBEAT) } else { (EXPIRES_MANY, Duration::ZERO) };
         inbox.poll_ask(cx, &Ask { batch, expires, heartbeat, group, pin: None })
     }
 
@@ -246,11 +247,8 @@ impl JsDeliveries {
             reason,
         });
         self.silent = 0;
-        self.rebuilding = Some(Box::pin(rebuild::rebuild(
-            consumer.clone(),
-            self.session.ledger.floor(),
-            self.expected.is_some(),
-        )));
+        self.rebuilding =
+            Some(Box::pin(rebuild::rebuild(consumer.clone(), self.session.ledger.floor(), self.expected.is_some())));
     }
 
     fn go_on(&mut self, rebuilt: Result<rebuild::Rebuilt>) -> Result<()> {
@@ -286,16 +284,23 @@ impl Stream for JsDeliveries {
     }
 }
 
-/// Tells how much a subscription has taken and not seen settled.
+/// Tells what the server holds for a consumer, and what a subscription has taken and not seen settled. Keeps neither.
 struct Unsettled {
-    inbox: Arc<Mutex<Inbox>>,
+    consumer: WeakConsumer,
+    inbox: Weak<Mutex<Inbox>>,
     ledger: Arc<Ledger>,
 }
 
 impl Backlog for Unsettled {
-    fn outstanding(&self) -> Outstanding {
-        let waiting = lock(&self.inbox).waiting();
-        Outstanding::Unsettled((self.ledger.unsettled() + waiting) as u64)
+    fn outstanding(&self) -> BoxFuture<'_, Result<Outstanding>> {
+        Box::pin(async {
+            let (Some(consumer), Some(inbox)) = (self.consumer.upgrade(), self.inbox.upgrade()) else {
+                return Ok(Outstanding::Unsettled(0));
+            };
+            let info = consumer.info().await?;
+            let here = self.ledger.unsettled() + lock(&inbox).waiting();
+            Ok(Outstanding::Unsettled(info.pending + info.ack_pending + here as u64))
+        })
     }
 }
 
