@@ -30,7 +30,8 @@ impl After {
 
     /// What there is to do, if anything. Only a stream that is closed has somebody who waits for the last settlement.
     pub(super) fn take(&mut self, closed: bool) -> Option<Self> {
-        let any = self.settled && closed || self.payload.is_some() || !self.wakes.is_empty();
+        self.settled &= closed;
+        let any = self.settled || self.payload.is_some() || !self.wakes.is_empty();
         any.then(|| std::mem::replace(self, Self::new()))
     }
 
