@@ -79,7 +79,7 @@ pub struct StreamConfig {
 
 impl StreamConfig {
     /// A stream that takes what these filters match. As on a server, its name has at most 255 bytes, and no blank and none of
-    /// `.`, `*`, `>`, `/` and `\\` in it.
+    /// `.`, `*`, `>`, `/` and `\` in it.
     pub fn new<I>(name: impl Into<String>, subjects: I) -> Self
     where
         I: IntoIterator<Item: Into<String>>,
