@@ -6,10 +6,10 @@ use bytes::Bytes;
 use flux_core::{Codec, Error, Failure, Message, Result, Scope, Stage, Typed, header};
 use futures_core::Stream;
 
+use crate::JsStream;
 use crate::atomic::{self, StoredBatch};
 use crate::receipts::Receipts;
 use crate::replay::{self, Replay, Replayed};
-use crate::JsStream;
 
 /// What a stream does beyond the traits of the core: a [`JsStream`] for bytes, and `Typed<JsStream, C>` for values.
 pub trait StreamBus<T>: Send + Sync + sealed::Carries<T> {
@@ -21,7 +21,11 @@ pub trait StreamBus<T>: Send + Sync + sealed::Carries<T> {
     ///
     /// # Errors
     /// Those of [`Subscriber`](flux_core::Subscriber), for the answers. Each receipt has its own: as when publishing, but nothing is sent again.
-    fn publish_all<S>(&self, messages: S, in_flight: usize) -> impl Future<Output = Result<Receipts<'_, Self, S, T>>> + Send
+    fn publish_all<S>(
+        &self,
+        messages: S,
+        in_flight: usize,
+    ) -> impl Future<Output = Result<Receipts<'_, Self, S, T>>> + Send
     where
         S: Stream<Item = Message<T>> + Send,
         Self: Sized,
@@ -42,7 +46,8 @@ pub trait StreamBus<T>: Send + Sync + sealed::Carries<T> {
         T: Send,
     {
         async move {
-            let encode = |message| self.encode(message).and_then(|message| self.stream().check(&message).map(|()| message));
+            let encode =
+                |message| self.encode(message).and_then(|message| self.stream().check(&message).map(|()| message));
             let messages = messages.into_iter().map(encode).collect::<Result<_>>()?;
             atomic::publish(self.stream(), messages).await
         }

@@ -143,7 +143,9 @@ impl JsConsumer {
             match arrival.await {
                 Some(Arrival::Message(native)) => batch.push(session.delivery(native)),
                 Some(Arrival::Status(Status::Heartbeat)) => {}
-                Some(Arrival::Status(Status::Lost { reason })) if batch.is_empty() => return Err(self.lost(reason).await),
+                Some(Arrival::Status(Status::Lost { reason })) if batch.is_empty() => {
+                    return Err(self.lost(reason).await);
+                }
                 Some(Arrival::End) if batch.is_empty() => return Err(Error::new(ErrorKind::Closed, "")),
                 Some(Arrival::Status(_) | Arrival::End) | None => break,
             }

@@ -112,7 +112,8 @@ mod tests {
     #[test]
     fn what_the_server_fills_in_is_no_difference() {
         let declared = json!({"name": "a", "max_msgs": 0, "metadata": {"team": "x"}, "compression": "none"});
-        let found = json!({"name": "a", "max_msgs": -1, "metadata": {"team": "x", "_nats.level": "1"}, "sealed": false});
+        let found =
+            json!({"name": "a", "max_msgs": -1, "metadata": {"team": "x", "_nats.level": "1"}, "sealed": false});
         assert_eq!(differences(&declared, &found).expect("objects"), []);
     }
 

@@ -25,13 +25,13 @@ mod stream;
 mod subscriber;
 mod wire;
 
+pub use acker::JsAcker;
+pub use atomic::StoredBatch;
+pub use bus::StreamBus;
 pub use config::{
     Acks, Compression, ConsumerConfig, DeliverPolicy, Discard, OnDifference, Placement, PriorityGroup, ReplayPolicy,
     Republish, Retention, Source, Storage, StreamConfig, Transform,
 };
-pub use acker::JsAcker;
-pub use atomic::StoredBatch;
-pub use bus::StreamBus;
 pub use consumer::{ConsumerInfo, JsConsumer};
 pub use difference::Difference;
 pub use error::ServerError;

@@ -63,7 +63,8 @@ impl JetStream {
     /// [`ErrorKind::Rejected`](flux_core::ErrorKind::Rejected) when there is none of this name; else what the server says.
     pub async fn existing_stream(&self, name: &str) -> Result<JsStream> {
         crate::config::check_name("stream", name)?;
-        let found: FoundStream = self.api(&format!("STREAM.INFO.{name}"), &Nothing {}).await.map_err(during("stream"))?;
+        let found: FoundStream =
+            self.api(&format!("STREAM.INFO.{name}"), &Nothing {}).await.map_err(during("stream"))?;
         let subjects = found.config.subjects.iter().map(|filter| SubjectFilter::new(filter)).collect::<Result<_>>()?;
         Ok(JsStream::new(self.clone(), name, subjects))
     }

@@ -148,12 +148,22 @@ enum Stopped {
 impl From<Error> for Stopped {
     fn from(error: Error) -> Self {
         // The consumer is gone when the server was restarted.
-        if error.is_retryable() || error.kind() == ErrorKind::Closed { Self::ForNow(error) } else { Self::ForGood(error) }
+        if error.is_retryable() || error.kind() == ErrorKind::Closed {
+            Self::ForNow(error)
+        } else {
+            Self::ForGood(error)
+        }
     }
 }
 
 /// Goes as far as one consumer brings it.
-async fn pass<H, F>(stream: &JsStream, what: &Replay, end: u64, so_far: &mut Replayed, handle: &H) -> Result<(), Stopped>
+async fn pass<H, F>(
+    stream: &JsStream,
+    what: &Replay,
+    end: u64,
+    so_far: &mut Replayed,
+    handle: &H,
+) -> Result<(), Stopped>
 where
     H: Fn(Message<Bytes>, u64) -> F + Sync,
     F: Future<Output = Result<()>> + Send,

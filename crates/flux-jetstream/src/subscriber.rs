@@ -195,8 +195,7 @@ impl JsDeliveries {
 
     fn poll_ask(&mut self, inbox: &mut Inbox, batch: usize, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let group = self.session.consumer.config().group.as_ref();
-        let (expires, heartbeat) =
-            if batch == 1 { (EXPIRES, HEARTBEAT) } else { (EXPIRES_MANY, Duration::ZERO) };
+        let (expires, heartbeat) = if batch == 1 { (EXPIRES, HEARTBEAT) } else { (EXPIRES_MANY, Duration::ZERO) };
         inbox.poll_ask(cx, &Ask { batch, expires, heartbeat, group, pin: None })
     }
 
@@ -246,11 +245,8 @@ impl JsDeliveries {
             reason,
         });
         self.silent = 0;
-        self.rebuilding = Some(Box::pin(rebuild::rebuild(
-            consumer.clone(),
-            self.session.ledger.floor(),
-            self.expected.is_some(),
-        )));
+        self.rebuilding =
+            Some(Box::pin(rebuild::rebuild(consumer.clone(), self.session.ledger.floor(), self.expected.is_some())));
     }
 
     fn go_on(&mut self, rebuilt: Result<rebuild::Rebuilt>) -> Result<()> {

@@ -40,13 +40,12 @@ pub(crate) fn headers(message: &Message<Bytes>) -> Option<HeaderMap> {
     if let Some(id) = message.id()
         && !message.headers.contains(MESSAGE_ID)
     {
-        match message.headers.get(&header::ORIGINAL_SUBJECT) {
-            None => map.insert(MESSAGE_ID, id),
-            // A dead letter keeps the id of its original, whose duplicate it is not, not even in the same stream.
-            Some(_) => {
-                let handler = message.headers.get(&header::HANDLER).unwrap_or_default();
-                map.insert(MESSAGE_ID, format!("{}/{handler}/{id}", message.subject));
-            }
+        // A dead letter keeps the id of its original, whose duplicate it is not, not even in the same stream.
+        if message.headers.contains(&header::ORIGINAL_SUBJECT) {
+            let handler = message.headers.get(&header::HANDLER).unwrap_or_default();
+            map.insert(MESSAGE_ID, format!("{}/{handler}/{id}", message.subject));
+        } else {
+            map.insert(MESSAGE_ID, id);
         }
     }
     Some(map)
@@ -141,7 +140,9 @@ impl Status {
             100 => Self::Heartbeat,
             423 => Self::NotPinned,
             503 => gone("nobody answers for the consumer"),
-            409 if ["Deleted", "Leadership", "Shutdown", "push based"].iter().any(|word| text.contains(word)) => gone(text),
+            409 if ["Deleted", "Leadership", "Shutdown", "push based"].iter().any(|word| text.contains(word)) => {
+                gone(text)
+            }
             _ => Self::Over { missing },
         }
     }
@@ -218,13 +219,8 @@ impl Ask<'_> {
 mod tests {
     use super::*;
 
-    const EXPECTED: Place = Place {
-        delivered: 3,
-        sequence: 100,
-        consumer_sequence: 7,
-        pending: 42,
-        time: SystemTime::UNIX_EPOCH,
-    };
+    const EXPECTED: Place =
+        Place { delivered: 3, sequence: 100, consumer_sequence: 7, pending: 42, time: SystemTime::UNIX_EPOCH };
 
     #[test]
     fn a_place_is_read_with_and_without_domain() {
@@ -269,7 +265,8 @@ mod tests {
     fn a_receipt_is_read_or_refused() {
         let receipt = Receipt::read(br#"{"stream":"orders","seq":9,"duplicate":true}"#).expect("one");
         assert_eq!((receipt.stream, receipt.sequence, receipt.duplicate), ("orders", 9, true));
-        let refused = br#"{"error":{"code":400,"err_code":10071,"description":"wrong last sequence: 3"},"stream":"o","seq":0}"#;
+        let refused =
+            br#"{"error":{"code":400,"err_code":10071,"description":"wrong last sequence: 3"},"stream":"o","seq":0}"#;
         assert_eq!(Receipt::read(refused).err().map(|error| error.kind()), Some(flux_core::ErrorKind::Rejected));
     }
 }

@@ -320,9 +320,7 @@ impl ConsumerConfig {
             DeliverPolicy::LastPerSubject => native::DeliverPolicy::LastPerSubject,
             DeliverPolicy::New => native::DeliverPolicy::New,
             DeliverPolicy::FromSequence(start_sequence) => native::DeliverPolicy::ByStartSequence { start_sequence },
-            DeliverPolicy::FromTime(time) => {
-                native::DeliverPolicy::ByStartTime { start_time: native_time(time)? }
-            }
+            DeliverPolicy::FromTime(time) => native::DeliverPolicy::ByStartTime { start_time: native_time(time)? },
         };
         // The server replaces the ack wait by the first step; what is compared must have it already.
         if let Some(first) = native.backoff.first() {

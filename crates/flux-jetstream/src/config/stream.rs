@@ -306,7 +306,8 @@ impl StreamConfig {
         if limits.contains(&0) || small.contains(&0) {
             return invalid("a limit of 0 would hold nothing; leave the limit out for none");
         }
-        let subjects: Vec<_> = native.subjects.iter().map(|filter| SubjectFilter::new(filter)).collect::<Result<_>>()?;
+        let subjects: Vec<_> =
+            native.subjects.iter().map(|filter| SubjectFilter::new(filter)).collect::<Result<_>>()?;
         for (index, one) in subjects.iter().enumerate() {
             if let Some(other) = subjects.iter().skip(index + 1).find(|other| one.overlaps(other)) {
                 return invalid(&format!("the subjects `{one}` and `{other}` overlap"));

@@ -59,7 +59,8 @@ async fn a_change_the_server_refuses_is_an_error() {
 async fn every_setting_reaches_the_server_and_comes_back() {
     let jetstream = jetstream().await;
     jetstream.stream(StreamConfig::new("origin", ["origin.>"])).await.unwrap();
-    let source = || Source::new("origin").with_start_time(SystemTime::UNIX_EPOCH + Duration::from_millis(1_234_567_890_123));
+    let source =
+        || Source::new("origin").with_start_time(SystemTime::UNIX_EPOCH + Duration::from_millis(1_234_567_890_123));
     let transform = Transform { source: "a.*".into(), destination: "b.{{wildcard(1)}}".into() };
     let republish = Republish { source: "a.>".into(), destination: "copy.>".into(), headers_only: true };
     let base = |name: &str| StreamConfig::new(name, [format!("{name}.>")]);
@@ -85,7 +86,10 @@ async fn every_setting_reaches_the_server_and_comes_back() {
         ("sources", base("a19").with_source(source().with_filter("origin.x"))),
         ("mirror", StreamConfig::new("a20", [""; 0]).with_mirror(source())),
         ("subject_transform", StreamConfig::new("a21", ["a.>"]).with_subject_transform(transform)),
-        ("republish", StreamConfig::new("a22", ["c.>"]).with_republish(Republish { source: "c.>".into(), ..republish })),
+        (
+            "republish",
+            StreamConfig::new("a22", ["c.>"]).with_republish(Republish { source: "c.>".into(), ..republish }),
+        ),
         ("consumer_limits", base("a23").with_consumer_limits(MINUTE, 10)),
         ("allow_msg_ttl", base("a24").with_message_ttl()),
         ("subject_delete_marker_ttl", base("a25").with_delete_marker_ttl(MINUTE)),
@@ -131,10 +135,17 @@ async fn every_setting_of_a_consumer_reaches_the_server_and_comes_back() {
         ("inactive_threshold", base("c14").with_inactive_threshold(MINUTE)),
         ("num_replicas", base("c15").with_replicas(1)),
         ("mem_storage", base("c16").with_memory_storage()),
-        ("priority_policy", base("c17").with_priority_group(PriorityGroup::Pinned { name: name.clone(), timeout: MINUTE })),
+        (
+            "priority_policy",
+            base("c17").with_priority_group(PriorityGroup::Pinned { name: name.clone(), timeout: MINUTE }),
+        ),
         (
             "priority_groups",
-            base("c18").with_priority_group(PriorityGroup::Overflow { name: name.clone(), min_pending: 1, min_ack_pending: 1 }),
+            base("c18").with_priority_group(PriorityGroup::Overflow {
+                name: name.clone(),
+                min_pending: 1,
+                min_ack_pending: 1,
+            }),
         ),
         ("priority_policy", base("c19").with_priority_group(PriorityGroup::Prioritized { name, priority: 1 })),
         ("description", base("c20").with_description("text")),

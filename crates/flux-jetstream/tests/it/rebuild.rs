@@ -105,7 +105,8 @@ async fn a_restart_of_the_server_is_survived() {
     server.start().await.unwrap();
     let publishes = async {
         // With an id, the message is sent again until the stream is back.
-        let message = flux_core::Message::new("orders.a", bytes::Bytes::from_static(b"3")).unwrap().with_id("3").unwrap();
+        let message =
+            flux_core::Message::new("orders.a", bytes::Bytes::from_static(b"3")).unwrap().with_id("3").unwrap();
         flux_core::Publisher::send(&stream, message).await.unwrap()
     };
     let takes = async {

@@ -102,7 +102,8 @@ async fn after_max_deliver_it_is_given_up_and_the_rest_flows() {
 #[tokio::test]
 async fn a_late_ack_of_an_earlier_delivery_counts() {
     let stream = stream().await;
-    let consumer = stream.consumer(ConsumerConfig::durable("d").with_ack_wait(Duration::from_millis(300))).await.unwrap();
+    let consumer =
+        stream.consumer(ConsumerConfig::durable("d").with_ack_wait(Duration::from_millis(300))).await.unwrap();
     let mut deliveries = listen(&consumer).await;
     put(&stream, "orders.a", "x").await.unwrap();
     let first = take(&mut deliveries).await;
