@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use flux_core::{
-    Backlog, Batch, Consumer, Error, ErrorKind, QueueSubscriber, Result, SubjectFilter, Subscriber, Telemetry, Typed,
+    Batch, Consumer, Error, ErrorKind, QueueSubscriber, Result, SubjectFilter, Subscriber, Telemetry, Typed,
 };
 use tokio::runtime::Handle;
 use tokio::time::sleep;
@@ -176,6 +176,7 @@ impl Drop for Inner {
     }
 }
 
+// No backlog: what is left to do only the server knows, and a backlog is asked without waiting. See `info`.
 impl Subscriber<Bytes> for JsConsumer {
     type Acker = JsAcker;
     type Deliveries = JsDeliveries;
@@ -184,10 +185,6 @@ impl Subscriber<Bytes> for JsConsumer {
     async fn subscribe(&self, filter: &str) -> Result<JsDeliveries> {
         self.check_filter(filter)?;
         JsDeliveries::open(self.clone()).await.map_err(during("subscribe"))
-    }
-
-    fn backlog(deliveries: &JsDeliveries) -> Option<Arc<dyn Backlog>> {
-        Some(deliveries.backlog())
     }
 }
 
@@ -211,10 +208,6 @@ impl Subscriber<Bytes> for JsStream {
         SubjectFilter::new(filter)?;
         let consumer = self.consumer(self.defaults().renamed(None, filter)).await?;
         JsDeliveries::open(consumer).await.map_err(during("subscribe"))
-    }
-
-    fn backlog(deliveries: &JsDeliveries) -> Option<Arc<dyn Backlog>> {
-        Some(deliveries.backlog())
     }
 }
 

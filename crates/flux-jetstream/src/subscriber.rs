@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use flux_core::{Backlog, BoxFuture, Delivery, Error, ErrorKind, Outstanding, Result};
+use flux_core::{BoxFuture, Delivery, Error, ErrorKind, Result};
 use flux_nats::wire::Subjects;
 use futures_core::Stream;
 use tokio::time::{Instant, Sleep, sleep};
@@ -132,10 +132,6 @@ impl JsDeliveries {
             ended: false,
             session,
         })
-    }
-
-    pub(crate) fn backlog(&self) -> Arc<dyn Backlog> {
-        Arc::new(Unsettled { inbox: Arc::clone(&self.session.inbox), ledger: Arc::clone(&self.session.ledger) })
     }
 
     fn poll_delivery(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Delivery<Bytes, JsAcker>>>> {
@@ -279,19 +275,6 @@ impl Stream for JsDeliveries {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.poll_delivery(cx)
-    }
-}
-
-/// Tells how much a subscription has taken and not seen settled.
-struct Unsettled {
-    inbox: Arc<Mutex<Inbox>>,
-    ledger: Arc<Ledger>,
-}
-
-impl Backlog for Unsettled {
-    fn outstanding(&self) -> Outstanding {
-        let waiting = lock(&self.inbox).waiting();
-        Outstanding::Unsettled((self.ledger.unsettled() + waiting) as u64)
     }
 }
 
