@@ -16,6 +16,7 @@ WHAT is one of
   json          values that travel as JSON
   stream        the stream in memory, with a small and a large backlog
   trie          one publish among many subscriptions
+  nats          a real nats-server: publish, request, JetStream (cargo xtask tools gets one)
   telemetry     what telemetry costs while no SDK is installed
   instructions  instructions per message, counted by callgrind (needs valgrind)
 

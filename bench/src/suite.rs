@@ -13,6 +13,7 @@ use crate::turns::{self, Turn};
 pub(crate) mod instructions;
 pub mod json;
 pub mod mem;
+pub mod nats;
 pub mod stream;
 pub(crate) mod telemetry;
 pub mod trie;
@@ -43,6 +44,7 @@ pub fn all() -> Vec<Suite> {
     suites.extend(json::suites());
     suites.push(stream::suite());
     suites.push(trie::suite());
+    suites.extend(nats::suites());
     suites
 }
 

@@ -68,11 +68,6 @@ impl Ledger {
         self.settled.load(Ordering::Relaxed)
     }
 
-    /// How many are not.
-    pub(crate) fn unsettled(&self) -> usize {
-        self.places().unsettled.len()
-    }
-
     /// Where a consumer has to begin that takes the place of one that is gone.
     pub(crate) fn floor(&self) -> u64 {
         let places = self.places();

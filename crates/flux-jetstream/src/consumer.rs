@@ -200,7 +200,7 @@ impl Subscriber<Bytes> for JsConsumer {
     }
 
     fn backlog(deliveries: &JsDeliveries) -> Option<Arc<dyn Backlog>> {
-        Some(deliveries.backlog())
+        deliveries.backlog()
     }
 }
 
@@ -227,7 +227,7 @@ impl Subscriber<Bytes> for JsStream {
     }
 
     fn backlog(deliveries: &JsDeliveries) -> Option<Arc<dyn Backlog>> {
-        Some(deliveries.backlog())
+        deliveries.backlog()
     }
 }
 

@@ -61,11 +61,6 @@ impl Inbox {
         self.open + self.waiting.len()
     }
 
-    /// How many messages have come and wait.
-    pub(crate) fn waiting(&self) -> usize {
-        self.waiting.len()
-    }
-
     /// Nothing that was asked for will come any more.
     pub(crate) fn forget_requests(&mut self) {
         self.open = 0;

@@ -117,7 +117,7 @@ impl JetStream {
     }
 
     /// Asks the API.
-    pub(crate) async fn api<T: DeserializeOwned>(&self, subject: &str, body: &impl Serialize) -> Result<T> {
+    pub(crate) async fn api<T: DeserializeOwned>(&self, subject: &str, body: &(impl Serialize + Sync)) -> Result<T> {
         let body = serde_json::to_vec(body).map_err(unreadable)?;
         let request = Request::new().payload(body.into()).timeout(Some(self.0.timeout));
         let subject = format!("{}.{subject}", self.0.prefix);

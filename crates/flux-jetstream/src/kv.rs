@@ -55,7 +55,7 @@ impl JetStream {
     }
 }
 
-impl<C> KeyValue<C> {
+impl<C: Send + Sync> KeyValue<C> {
     /// The bucket's name.
     #[must_use]
     pub fn bucket(&self) -> &str {
@@ -88,7 +88,7 @@ impl<C> KeyValue<C> {
         C: Codec<T>,
     {
         match self.newest(key).await.map_err(during("get"))? {
-            Some((message, revision)) => match self.change(message, revision)? {
+            Some((message, revision)) => match self.change(&message, revision)? {
                 Change::Put(entry) => Ok(Some(entry)),
                 Change::Deleted { .. } => Ok(None),
             },
@@ -104,7 +104,7 @@ impl<C> KeyValue<C> {
     where
         C: Codec<T>,
     {
-        self.write(key, value, PublishOptions::new())
+        self.write(key, value, &PublishOptions::new())
     }
 
     /// Sets a key that has no value; returns the revision.
@@ -158,7 +158,7 @@ impl<C> KeyValue<C> {
     where
         C: Codec<T>,
     {
-        self.write(key, value, PublishOptions::new().with_expected_last_subject_sequence(revision)).await
+        self.write(key, value, &PublishOptions::new().with_expected_last_subject_sequence(revision)).await
     }
 
     /// Deletes a key. Its history stays.
@@ -197,7 +197,7 @@ impl<C> KeyValue<C> {
         let subject = self.subject(key)?;
         let what = Replay::all().with_filter(subject.as_str());
         let changes = replay::collect(&self.stream, what, |message, revision| Some((message, revision))).await?;
-        changes.into_iter().map(|(message, revision)| self.change(message, revision)).collect()
+        changes.iter().map(|(message, revision)| self.change(message, *revision)).collect()
     }
 
     /// The keys that have a value.
@@ -252,7 +252,7 @@ impl<C> KeyValue<C> {
         &self,
         key: &str,
         value: T,
-        options: PublishOptions,
+        options: &PublishOptions,
     ) -> impl Future<Output = Result<u64>> + Send + use<'_, T, C>
     where
         C: Codec<T>,
@@ -277,12 +277,12 @@ impl<C> KeyValue<C> {
         entry::read_direct(answer, subject)
     }
 
-    fn change<T>(&self, message: Message<Bytes>, revision: u64) -> Result<Change<T>>
+    fn change<T>(&self, message: &Message<Bytes>, revision: u64) -> Result<Change<T>>
     where
         C: Codec<T>,
     {
         let key = self.key(&message.subject).unwrap_or_default();
-        if entry::is_marker(&message) {
+        if entry::is_marker(message) {
             return Ok(Change::Deleted { key, revision });
         }
         let content_type = message.headers.get(&header::CONTENT_TYPE);

@@ -2,6 +2,7 @@
 
 mod acker;
 mod atomic;
+mod backlog;
 mod bus;
 mod config;
 mod consumer;

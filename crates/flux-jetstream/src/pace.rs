@@ -46,7 +46,12 @@ impl Pace {
         let mut done = usize::try_from(settled - self.settled_before).unwrap_or(usize::MAX);
         if elapsed >= window {
             let share = window.as_secs_f64() / elapsed.as_secs_f64();
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_precision_loss,
+                clippy::cast_sign_loss,
+                reason = "an estimate, and never negative"
+            )]
             let scaled = (done as f64 * share) as usize;
             (self.since, self.settled_before, self.last_window, done) = (now, settled, scaled, 0);
         }

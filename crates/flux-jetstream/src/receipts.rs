@@ -78,7 +78,9 @@ impl<'b, T, B: Carries<T>, S: Stream<Item = Message<T>>> Receipts<'b, B, S, T> {
         while let Poll::Ready(answer) = Pin::new(&mut self.answers).poll_next(cx) {
             let Some(answer) = answer else {
                 let closed = || Err(Error::new(ErrorKind::Closed, "the connection to the server was closed"));
-                self.slots.iter_mut().for_each(|slot| drop(slot.done.get_or_insert_with(closed)));
+                for slot in &mut self.slots {
+                    slot.done.get_or_insert_with(closed);
+                }
                 self.more = false;
                 return;
             };

@@ -5,19 +5,19 @@ mod rebuild;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use flux_core::{Backlog, BoxFuture, Delivery, Error, ErrorKind, Outstanding, Result};
+use flux_core::{Backlog, BoxFuture, Delivery, Error, ErrorKind, Result};
 use flux_nats::wire::Subjects;
 use futures_core::Stream;
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::JsConsumer;
 use crate::acker::{JsAcker, Ledger};
-use crate::consumer::WeakConsumer;
+use crate::backlog::ConsumerBacklog;
 use crate::event::Event;
 use crate::inbox::{Arrival, Inbox};
 use crate::keeper::{give_back, keep_alive, lock};
@@ -135,9 +135,11 @@ impl JsDeliveries {
         })
     }
 
-    pub(crate) fn backlog(&self) -> Arc<dyn Backlog> {
-        let (inbox, ledger) = (Arc::downgrade(&self.session.inbox), Arc::clone(&self.session.ledger));
-        Arc::new(Unsettled { consumer: self.session.consumer.downgrade(), inbox, ledger })
+    /// `None` where nothing is settled, because the server cannot know what was handled.
+    pub(crate) fn backlog(&self) -> Option<Arc<dyn Backlog>> {
+        let consumer = &self.session.consumer;
+        consumer.config().least_wait()?;
+        Some(Arc::new(ConsumerBacklog::of(consumer)))
     }
 
     fn poll_delivery(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Delivery<Bytes, JsAcker>>>> {
@@ -281,26 +283,6 @@ impl Stream for JsDeliveries {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.poll_delivery(cx)
-    }
-}
-
-/// Tells what the server holds for a consumer, and what a subscription has taken and not seen settled. Keeps neither.
-struct Unsettled {
-    consumer: WeakConsumer,
-    inbox: Weak<Mutex<Inbox>>,
-    ledger: Arc<Ledger>,
-}
-
-impl Backlog for Unsettled {
-    fn outstanding(&self) -> BoxFuture<'_, Result<Outstanding>> {
-        Box::pin(async {
-            let (Some(consumer), Some(inbox)) = (self.consumer.upgrade(), self.inbox.upgrade()) else {
-                return Ok(Outstanding::Unsettled(0));
-            };
-            let info = consumer.info().await?;
-            let here = self.ledger.unsettled() + lock(&inbox).waiting();
-            Ok(Outstanding::Unsettled(info.pending + info.ack_pending + here as u64))
-        })
     }
 }
 

@@ -40,13 +40,12 @@ pub(crate) fn headers(message: &Message<Bytes>) -> Option<HeaderMap> {
     if let Some(id) = message.id()
         && !message.headers.contains(MESSAGE_ID)
     {
-        match message.headers.get(&header::ORIGINAL_SUBJECT) {
-            None => map.insert(MESSAGE_ID, id),
-            // A dead letter keeps the id of its original, whose duplicate it is not, not even in the same stream.
-            Some(_) => {
-                let handler = message.headers.get(&header::HANDLER).unwrap_or_default();
-                map.insert(MESSAGE_ID, format!("{}/{handler}/{id}", message.subject));
-            }
+        // A dead letter keeps the id of its original, whose duplicate it is not, not even in the same stream.
+        if message.headers.contains(&header::ORIGINAL_SUBJECT) {
+            let handler = message.headers.get(&header::HANDLER).unwrap_or_default();
+            map.insert(MESSAGE_ID, format!("{}/{handler}/{id}", message.subject));
+        } else {
+            map.insert(MESSAGE_ID, id);
         }
     }
     Some(map)

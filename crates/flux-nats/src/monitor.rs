@@ -1,5 +1,8 @@
 //! What happens to a connection: as a stream of events, and as counters.
 
+#[cfg(feature = "telemetry")]
+mod metrics;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::pin::Pin;
@@ -36,6 +39,21 @@ pub enum NatsEvent {
     },
 }
 
+impl NatsEvent {
+    /// The event's name in `snake_case`, as it stands in telemetry.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Connected => "connected",
+            Self::Disconnected => "disconnected",
+            Self::Error(_) => "error",
+            Self::LameDuck => "lame_duck",
+            Self::SlowConsumer { .. } => "slow_consumer",
+        }
+    }
+}
+
 /// How often what has happened.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -54,6 +72,9 @@ pub struct Counters {
 }
 
 /// Watches a connection.
+///
+/// With the feature `telemetry`, events are also counted as the OpenTelemetry metric `flux.nats.connection.events`, with the attributes
+/// `flux.event` and, for a slow consumer, `messaging.destination.template`.
 ///
 /// [`Nats::connect`](crate::Nats::connect) makes one by itself. A client of your own reports to one like this:
 ///
@@ -115,6 +136,8 @@ impl Monitor {
         if let Some(counter) = counter {
             counter.fetch_add(1, Ordering::Relaxed);
         }
+        #[cfg(feature = "telemetry")]
+        metrics::count(&event);
         // Whoever is too slow for events of a connection misses some; whoever is gone is forgotten.
         inner
             .lock()

@@ -240,7 +240,7 @@ impl StreamConfig {
         self.with_message_ttl()
     }
 
-    /// Batches may be published that are stored whole or not at all; see [`JsStream::publish_atomic`](crate::JsStream::publish_atomic).
+    /// Batches may be published that are stored whole or not at all; see [`StreamBus::publish_atomic`](crate::StreamBus::publish_atomic).
     pub fn with_atomic_publish(mut self) -> Self {
         self.native.allow_atomic_publish = true;
         self

@@ -108,7 +108,7 @@ impl<T, C: Codec<T>> Stream for Watch<T, C> {
             item.map(|delivery| {
                 let delivery = delivery?;
                 let revision = delivery.metadata.sequence.unwrap_or_default();
-                self.bucket.change(delivery.into_message(), revision)
+                self.bucket.change(&delivery.into_message(), revision)
             })
         })
     }
@@ -116,6 +116,6 @@ impl<T, C: Codec<T>> Stream for Watch<T, C> {
 
 impl<T, C> fmt::Debug for Watch<T, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watch").field("bucket", &self.bucket).finish()
+        f.debug_struct("Watch").field("bucket", &self.bucket).finish_non_exhaustive()
     }
 }

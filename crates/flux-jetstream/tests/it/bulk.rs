@@ -42,7 +42,7 @@ async fn each_message_of_a_pipeline_has_its_own_receipt_in_order() {
     let receipts: Vec<_> =
         receipts.map(|receipt| receipt.map(|stored| (stored.sequence, stored.duplicate))).collect().await;
     let kinds: Vec<_> =
-        receipts.iter().map(|receipt| receipt.as_ref().map_err(|error| error.kind()).copied()).collect();
+        receipts.iter().map(|receipt| receipt.as_ref().map_err(flux_core::Error::kind).copied()).collect();
     let expected = [Ok((1, false)), Err(ErrorKind::TooLarge), Err(ErrorKind::Rejected), Ok((1, true)), Ok((2, false))];
     assert_eq!(kinds, expected);
 }

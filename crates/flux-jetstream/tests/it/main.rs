@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bulk;
+mod cluster;
 mod groups;
 #[cfg(feature = "kv")]
 mod kv;

@@ -81,3 +81,31 @@ async fn a_client_of_the_callers_own_reports_to_a_monitor() -> Result<()> {
     assert_eq!(bus.monitor().counters().connected, 1);
     Ok(())
 }
+
+#[cfg(feature = "telemetry")]
+#[test]
+fn events_are_a_metric_of_opentelemetry() {
+    use opentelemetry_sdk::metrics::data::{
+        AggregatedMetrics, MetricData, ResourceMetrics, ScopeMetrics, SumDataPoint,
+    };
+    use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
+
+    let exporter = InMemoryMetricExporter::default();
+    let meters = SdkMeterProvider::builder().with_reader(PeriodicReader::builder(exporter.clone()).build()).build();
+    opentelemetry::global::set_meter_provider(meters.clone());
+    let monitor = Monitor::new();
+    for _ in 0..1000 {
+        monitor.observe(async_nats::Event::LameDuckMode);
+    }
+    meters.force_flush().expect("in memory");
+    let exported = exporter.get_finished_metrics().expect("in memory");
+    let metrics = exported.iter().flat_map(ResourceMetrics::scope_metrics).flat_map(ScopeMetrics::metrics);
+    let mut counted = 0;
+    for metric in metrics.filter(|metric| metric.name() == "flux.nats.connection.events") {
+        let AggregatedMetrics::U64(MetricData::Sum(sum)) = metric.data() else { panic!("a counter") };
+        let lame = sum.data_points().filter(|point| point.attributes().any(|kv| kv.value.as_str() == "lame_duck"));
+        counted += lame.map(SumDataPoint::value).max().unwrap_or_default();
+    }
+    // Other tests of this process may lose a server, too.
+    assert!(counted >= 1000, "{counted}");
+}
