@@ -1,0 +1,60 @@
+//! One stage after the other.
+
+use std::future::Future;
+
+use flux_core::Stage;
+
+use super::and_then::{AndThen, Step};
+
+/// Hands what `first` makes to `second`.
+///
+/// Chains of any depth are one flat state: nothing is allocated and nothing is boxed. An error of the first is the chain's
+/// error, converted as `?` converts it.
+///
+/// ```
+/// use flux_core::Stage;
+/// use flux_stage::StageExt;
+///
+/// async fn parse(text: &str) -> Result<u32, std::num::ParseIntError> { text.parse() }
+/// async fn half(n: u32) -> Result<u32, Box<dyn std::error::Error + Send + Sync>> {
+///     if n % 2 == 0 { Ok(n / 2) } else { Err("odd".into()) }
+/// }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let stage = parse.then(half);
+/// assert_eq!(stage.process("42").await.unwrap(), 21);
+/// assert_eq!(stage.process("43").await.unwrap_err().to_string(), "odd");
+/// assert!(stage.process("forty").await.is_err());
+/// # }
+/// ```
+///
+/// # Cancel safety
+/// That of the stage that runs when the future is dropped. The other is done, or has not begun.
+#[derive(Debug, Clone, Copy)]
+pub struct Then<A, B> {
+    first: A,
+    second: B,
+}
+
+impl<A, B> Then<A, B> {
+    /// `second` after `first`.
+    pub const fn new(first: A, second: B) -> Self {
+        Self { first, second }
+    }
+}
+
+impl<In, A, B> Stage<In> for Then<A, B>
+where
+    A: Stage<In, Error: Into<B::Error>>,
+    B: Stage<A::Out>,
+{
+    type Out = B::Out;
+    type Error = B::Error;
+
+    #[inline]
+    fn process(&self, input: In) -> impl Future<Output = Result<B::Out, B::Error>> + Send {
+        AndThen::new(self.first.process(input), |result: Result<A::Out, A::Error>| match result {
+            Ok(output) => Step::Continue(self.second.process(output)),
+            Err(error) => Step::Finish(Err(error.into())),
+        })
+    }
+}
