@@ -1,0 +1,19 @@
+//! Stages that protect a stage, or others from it: against failure, slowness and load.
+
+#[cfg(feature = "retry")]
+mod backoff;
+mod judge;
+mod refused;
+#[cfg(feature = "retry")]
+mod retry;
+#[cfg(feature = "timeout")]
+mod timeout;
+
+#[cfg(feature = "retry")]
+pub use backoff::Backoff;
+pub use judge::{Always, Judge};
+pub use refused::{CircuitOpen, GuardError, Overloaded, RateLimited, TimedOut};
+#[cfg(feature = "retry")]
+pub use retry::{GaveUp, Retry, RetryExhausted};
+#[cfg(feature = "timeout")]
+pub use timeout::Timeout;
