@@ -73,6 +73,27 @@ impl StdError for Flat {
     }
 }
 
+/// A list of stages is empty where one has to be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoStages;
+
+impl NoStages {
+    /// The stages as a list, if there are any.
+    #[cfg(feature = "concurrent")]
+    pub(crate) fn unless_some<S>(stages: impl IntoIterator<Item = S>) -> Result<Vec<S>, Self> {
+        let stages: Vec<S> = stages.into_iter().collect();
+        if stages.is_empty() { Err(Self) } else { Ok(stages) }
+    }
+}
+
+impl fmt::Display for NoStages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there are no stages to choose from")
+    }
+}
+
+impl StdError for NoStages {}
+
 /// One of many inputs or stages failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexedError<E> {

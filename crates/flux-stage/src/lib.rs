@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod compose;
+#[cfg(feature = "concurrent")]
+mod concurrent;
 mod error;
 mod ext;
 mod resilience;
@@ -8,6 +10,8 @@ mod resilience;
 pub use compose::{
     Filter, FlatMap, Inspect, InspectErr, Label, Map, MapErr, Named, OnlyIf, OrElse, Peek, Then, TryMap,
 };
-pub use error::{FanOutError, IndexedError, StageError};
+#[cfg(feature = "concurrent")]
+pub use concurrent::{Cases, FanIn, FanOut, MapEach, Parallel, Race, RoundRobin, Route, SettleEach};
+pub use error::{FanOutError, IndexedError, NoStages, StageError};
 pub use ext::StageExt;
 pub use resilience::*;

@@ -1,5 +1,8 @@
 //! Every stage, on values.
 
+mod compose;
+#[cfg(feature = "concurrent")]
+mod concurrent;
 mod double;
 #[cfg(feature = "retry")]
 mod retry;
