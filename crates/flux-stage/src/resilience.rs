@@ -2,6 +2,8 @@
 
 #[cfg(feature = "retry")]
 mod backoff;
+#[cfg(feature = "breaker")]
+mod breaker;
 mod judge;
 mod refused;
 #[cfg(feature = "retry")]
@@ -11,6 +13,8 @@ mod timeout;
 
 #[cfg(feature = "retry")]
 pub use backoff::Backoff;
+#[cfg(feature = "breaker")]
+pub use breaker::{Circuit, CircuitBreaker, CircuitConfig, CircuitState};
 pub use judge::{Always, Judge};
 pub use refused::{CircuitOpen, GuardError, Overloaded, RateLimited, TimedOut};
 #[cfg(feature = "retry")]

@@ -3,7 +3,10 @@
 mod compose;
 #[cfg(feature = "concurrent")]
 mod concurrent;
+#[cfg(feature = "breaker")]
+mod breaker;
 mod double;
+mod models;
 #[cfg(feature = "retry")]
 mod retry;
 #[cfg(feature = "timeout")]

@@ -1,0 +1,4 @@
+//! State machines under every interleaving of two threads, by loom: each is compiled anew on loom's atomics and locks.
+
+#[cfg(feature = "breaker")]
+mod breaker;
