@@ -5,6 +5,8 @@ mod backoff;
 #[cfg(feature = "breaker")]
 mod breaker;
 mod judge;
+#[cfg(feature = "limit")]
+mod limit;
 mod refused;
 #[cfg(feature = "retry")]
 mod retry;
@@ -16,6 +18,8 @@ pub use backoff::Backoff;
 #[cfg(feature = "breaker")]
 pub use breaker::{Circuit, CircuitBreaker, CircuitConfig, CircuitState};
 pub use judge::{Always, Judge};
+#[cfg(feature = "limit")]
+pub use limit::{Limiter, Rate, RateLimit};
 pub use refused::{CircuitOpen, GuardError, Overloaded, RateLimited, TimedOut};
 #[cfg(feature = "retry")]
 pub use retry::{GaveUp, Retry, RetryExhausted};

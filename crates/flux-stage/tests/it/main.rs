@@ -6,6 +6,8 @@ mod concurrent;
 #[cfg(feature = "breaker")]
 mod breaker;
 mod double;
+#[cfg(feature = "limit")]
+mod limit;
 mod models;
 #[cfg(feature = "retry")]
 mod retry;

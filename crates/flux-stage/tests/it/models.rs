@@ -2,3 +2,5 @@
 
 #[cfg(feature = "breaker")]
 mod breaker;
+#[cfg(feature = "limit")]
+mod limit;
