@@ -2,6 +2,8 @@
 
 #[cfg(feature = "retry")]
 mod backoff;
+#[cfg(feature = "batch")]
+mod batch;
 #[cfg(feature = "breaker")]
 mod breaker;
 mod judge;
@@ -15,6 +17,8 @@ mod timeout;
 
 #[cfg(feature = "retry")]
 pub use backoff::Backoff;
+#[cfg(feature = "batch")]
+pub use batch::{Batch, BatchError};
 #[cfg(feature = "breaker")]
 pub use breaker::{Circuit, CircuitBreaker, CircuitConfig, CircuitState};
 pub use judge::{Always, Judge};

@@ -1,5 +1,7 @@
 //! Every stage, on values.
 
+#[cfg(feature = "batch")]
+mod batch;
 mod compose;
 #[cfg(feature = "concurrent")]
 mod concurrent;
