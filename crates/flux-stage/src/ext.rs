@@ -12,7 +12,7 @@ use crate::{Filter, FlatMap, Inspect, InspectErr, Label, Map, MapErr, Named, Onl
 /// of a transport that carries any type, is wrapped by that type's `new`, which does not ask which of them is meant.
 pub trait StageExt<In>: Stage<In> + Sized {
     /// Hands what this stage makes to `next`.
-    fn then<B>(self, next: B) -> Then<Self, B>
+    fn then<B>(self, next: B) -> Then<Self, B, In>
     where
         B: Stage<Self::Out>,
         Self::Error: Into<B::Error>,

@@ -8,6 +8,7 @@ use pin_project_lite::pin_project;
 
 pin_project! {
     /// Runs `first`, hands its result to `next`, and runs the future that `next` makes of it, if it makes one.
+    #[project(!Unpin)] // else the compiler descends into the whole chain to find out, and deep ones exceed its limit
     #[project = StateProjection]
     #[project_replace = StateReplaced]
     #[must_use = "futures do nothing unless polled"]

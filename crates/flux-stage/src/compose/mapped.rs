@@ -8,6 +8,7 @@ use pin_project_lite::pin_project;
 
 pin_project! {
     /// Runs `future` and hands its output to `map`, which is called once.
+    #[project(!Unpin)]
     #[must_use = "futures do nothing unless polled"]
     pub(super) struct Mapped<Fut, F> {
         #[pin]

@@ -1,6 +1,8 @@
 //! One stage after the other.
 
+use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 
 use flux_core::Stage;
 
@@ -29,20 +31,24 @@ use super::and_then::{AndThen, Step};
 ///
 /// # Cancel safety
 /// That of the stage that runs when the future is dropped. The other is done, or has not begun.
-#[derive(Debug, Clone, Copy)]
-pub struct Then<A, B> {
+///
+/// # Compile time
+/// `In` is part of the type, so that the compiler never has to search for it: the time it takes grows with the depth of a
+/// chain, and not exponentially.
+pub struct Then<A, B, In> {
     first: A,
     second: B,
+    input: PhantomData<fn(In)>,
 }
 
-impl<A, B> Then<A, B> {
+impl<In, A: Stage<In>, B: Stage<A::Out>> Then<A, B, In> {
     /// `second` after `first`.
     pub const fn new(first: A, second: B) -> Self {
-        Self { first, second }
+        Self { first, second, input: PhantomData }
     }
 }
 
-impl<In, A, B> Stage<In> for Then<A, B>
+impl<In, A, B> Stage<In> for Then<A, B, In>
 where
     A: Stage<In, Error: Into<B::Error>>,
     B: Stage<A::Out>,
@@ -56,5 +62,17 @@ where
             Ok(output) => Step::Continue(self.second.process(output)),
             Err(error) => Step::Finish(Err(error.into())),
         })
+    }
+}
+
+impl<In, A: Clone, B: Clone> Clone for Then<A, B, In> {
+    fn clone(&self) -> Self {
+        Self { first: self.first.clone(), second: self.second.clone(), input: PhantomData }
+    }
+}
+
+impl<In, A: fmt::Debug, B: fmt::Debug> fmt::Debug for Then<A, B, In> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Then").field("first", &self.first).field("second", &self.second).finish()
     }
 }

@@ -1,10 +1,8 @@
 //! One input, many stages, one output.
 
-use std::future::Future;
-
 use flux_core::Stage;
 
-use crate::{FanIn, FanOut, FanOutError, Then};
+use crate::{FanIn, FanOut, FanOutError};
 
 /// A [`FanOut`] whose outputs a function aggregates, as [`FanIn`] does.
 ///
@@ -32,13 +30,14 @@ use crate::{FanIn, FanOut, FanOutError, Then};
 /// As [`FanOut`].
 #[derive(Debug, Clone)]
 pub struct Parallel<S, F> {
-    chain: Then<FanOut<S>, FanIn<F>>,
+    fan_out: FanOut<S>,
+    fan_in: FanIn<F>,
 }
 
 impl<S, F> Parallel<S, F> {
     /// `fan_out`, then `aggregate`.
     pub const fn new(fan_out: FanOut<S>, aggregate: F) -> Self {
-        Self { chain: Then::new(fan_out, FanIn::new(aggregate)) }
+        Self { fan_out, fan_in: FanIn::new(aggregate) }
     }
 }
 
@@ -53,7 +52,7 @@ where
     type Out = Out;
     type Error = E;
 
-    fn process(&self, input: In) -> impl Future<Output = Result<Out, E>> + Send {
-        self.chain.process(input)
+    async fn process(&self, input: In) -> Result<Out, E> {
+        self.fan_in.process(self.fan_out.process(input).await?).await
     }
 }

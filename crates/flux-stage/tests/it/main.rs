@@ -2,16 +2,29 @@
 
 #[cfg(feature = "batch")]
 mod batch;
+#[cfg(feature = "breaker")]
+mod breaker;
+#[cfg(feature = "cache")]
+mod cache;
 mod compose;
 #[cfg(feature = "concurrent")]
 mod concurrent;
-#[cfg(feature = "breaker")]
-mod breaker;
+mod depth;
 mod double;
+mod fallback;
+#[cfg(feature = "hedge")]
+mod hedge;
 #[cfg(feature = "limit")]
 mod limit;
+#[cfg(feature = "load")]
+mod load;
 mod models;
+#[cfg(feature = "pace")]
+mod pace;
 #[cfg(feature = "retry")]
 mod retry;
+mod skip_take;
 #[cfg(feature = "timeout")]
 mod timeout;
+#[cfg(feature = "window")]
+mod window;
