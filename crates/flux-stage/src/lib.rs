@@ -5,6 +5,8 @@ mod compose;
 mod concurrent;
 mod error;
 mod ext;
+mod graph;
+mod pipeline;
 mod resilience;
 
 pub use compose::{
@@ -14,4 +16,6 @@ pub use compose::{
 pub use concurrent::{Cases, FanIn, FanOut, MapEach, Parallel, Race, RoundRobin, Route, SettleEach};
 pub use error::{FanOutError, IndexedError, NoStages, StageError};
 pub use ext::StageExt;
+pub use graph::{Describe, Shape};
+pub use pipeline::Pipeline;
 pub use resilience::*;

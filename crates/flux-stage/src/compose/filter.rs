@@ -5,6 +5,7 @@ use std::future::Future;
 use flux_core::Stage;
 
 use super::mapped::Mapped;
+use crate::{Describe, Shape};
 
 /// Keeps what the stage makes if it passes a test: `Some(output)`, else `None`.
 ///
@@ -47,5 +48,11 @@ where
         Mapped::new(self.stage.process(input), |result: Result<S::Out, S::Error>| {
             result.map(|output| Some(output).filter(&self.keep))
         })
+    }
+}
+
+impl<S: Describe, F> Describe for Filter<S, F> {
+    fn describe(&self) -> Shape {
+        self.stage.describe().then(Shape::leaf("filter"))
     }
 }

@@ -5,6 +5,7 @@ use std::future::Future;
 use flux_core::Stage;
 
 use super::mapped::Mapped;
+use crate::{Describe, Shape};
 
 /// Replaces each item of the collection that the stage makes by any number of items, in order.
 ///
@@ -45,5 +46,11 @@ where
         Mapped::new(self.stage.process(input), |result: Result<S::Out, S::Error>| {
             result.map(|items| items.into_iter().flat_map(&self.map).collect())
         })
+    }
+}
+
+impl<S: Describe, F> Describe for FlatMap<S, F> {
+    fn describe(&self) -> Shape {
+        self.stage.describe()
     }
 }

@@ -6,6 +6,7 @@ use flux_core::Stage;
 
 use super::and_then::{AndThen, Step};
 use super::mapped::Mapped;
+use crate::{Describe, Shape};
 
 /// Calls a function with what the stage makes.
 ///
@@ -103,5 +104,23 @@ where
             (self.look)(&input);
             Step::Continue(self.stage.process(input))
         })
+    }
+}
+
+impl<S: Describe, F> Describe for Inspect<S, F> {
+    fn describe(&self) -> Shape {
+        self.stage.describe()
+    }
+}
+
+impl<S: Describe, F> Describe for InspectErr<S, F> {
+    fn describe(&self) -> Shape {
+        self.stage.describe()
+    }
+}
+
+impl<S: Describe, F> Describe for Peek<S, F> {
+    fn describe(&self) -> Shape {
+        self.stage.describe()
     }
 }

@@ -5,6 +5,8 @@ use std::future::Future;
 
 use flux_core::Stage;
 
+use crate::{Describe, Shape};
+
 /// A stage under a name in the graph of a pipeline. Its errors stay what they are; [`Named`](crate::Named) adds the name to them.
 #[derive(Debug, Clone)]
 pub struct Label<S> {
@@ -32,5 +34,11 @@ impl<In, S: Stage<In>> Stage<In> for Label<S> {
     #[inline]
     fn process(&self, input: In) -> impl Future<Output = Result<S::Out, S::Error>> + Send {
         self.stage.process(input)
+    }
+}
+
+impl<S> Describe for Label<S> {
+    fn describe(&self) -> Shape {
+        Shape::leaf(self.label.as_ref())
     }
 }

@@ -5,6 +5,7 @@ use std::future::Future;
 use flux_core::Stage;
 
 use super::mapped::Mapped;
+use crate::{Describe, Shape};
 
 /// Passes what the stage makes through a function that cannot fail.
 ///
@@ -42,5 +43,11 @@ where
     #[inline]
     fn process(&self, input: In) -> impl Future<Output = Result<Out, S::Error>> + Send {
         Mapped::new(self.stage.process(input), |result: Result<S::Out, S::Error>| result.map(&self.map))
+    }
+}
+
+impl<S: Describe, F> Describe for Map<S, F> {
+    fn describe(&self) -> Shape {
+        self.stage.describe()
     }
 }

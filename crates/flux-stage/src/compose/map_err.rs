@@ -5,6 +5,7 @@ use std::future::Future;
 use flux_core::Stage;
 
 use super::mapped::Mapped;
+use crate::{Describe, Shape};
 
 /// Passes the stage's error through a function.
 ///
@@ -43,5 +44,11 @@ where
     #[inline]
     fn process(&self, input: In) -> impl Future<Output = Result<S::Out, E>> + Send {
         Mapped::new(self.stage.process(input), |result: Result<S::Out, S::Error>| result.map_err(&self.map))
+    }
+}
+
+impl<S: Describe, F> Describe for MapErr<S, F> {
+    fn describe(&self) -> Shape {
+        self.stage.describe()
     }
 }

@@ -6,7 +6,7 @@ use std::future::Future;
 use flux_core::Stage;
 
 use super::mapped::Mapped;
-use crate::StageError;
+use crate::{Describe, Shape, StageError};
 
 /// A stage whose errors carry its name.
 ///
@@ -49,5 +49,11 @@ impl<In, S: Stage<In>> Stage<In> for Named<S> {
         Mapped::new(self.stage.process(input), |result: Result<S::Out, S::Error>| {
             result.map_err(|error| StageError::new(self.name.clone(), error))
         })
+    }
+}
+
+impl<S> Describe for Named<S> {
+    fn describe(&self) -> Shape {
+        Shape::leaf(self.name.as_ref())
     }
 }

@@ -6,6 +6,7 @@ use flux_core::Stage;
 
 use super::and_then::{AndThen, Step};
 use super::mapped::Mapped;
+use crate::{Describe, Shape};
 
 /// Runs the stage if the input passes a test, else makes `None` and does not run it.
 ///
@@ -55,5 +56,11 @@ where
                 Step::Finish(Ok(None))
             }
         })
+    }
+}
+
+impl<S: Describe, F> Describe for OnlyIf<S, F> {
+    fn describe(&self) -> Shape {
+        Shape::around("only if", self.stage.describe())
     }
 }

@@ -5,6 +5,7 @@ use std::future::Future;
 use flux_core::Stage;
 
 use super::mapped::Mapped;
+use crate::{Describe, Shape};
 
 /// Decides what becomes of an error: `Ok(value)` swallows it, `Err(error)` passes it on or replaces it.
 ///
@@ -43,5 +44,11 @@ where
     #[inline]
     fn process(&self, input: In) -> impl Future<Output = Result<S::Out, E>> + Send {
         Mapped::new(self.stage.process(input), |result: Result<S::Out, S::Error>| result.or_else(&self.handle))
+    }
+}
+
+impl<S: Describe, F> Describe for OrElse<S, F> {
+    fn describe(&self) -> Shape {
+        self.stage.describe()
     }
 }

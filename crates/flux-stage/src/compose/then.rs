@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 use flux_core::Stage;
 
 use super::and_then::{AndThen, Step};
+use crate::{Describe, Shape};
 
 /// Hands what `first` makes to `second`.
 ///
@@ -74,5 +75,11 @@ impl<In, A: Clone, B: Clone> Clone for Then<A, B, In> {
 impl<In, A: fmt::Debug, B: fmt::Debug> fmt::Debug for Then<A, B, In> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Then").field("first", &self.first).field("second", &self.second).finish()
+    }
+}
+
+impl<In, A: Describe, B: Describe> Describe for Then<A, B, In> {
+    fn describe(&self) -> Shape {
+        self.first.describe().then(self.second.describe())
     }
 }

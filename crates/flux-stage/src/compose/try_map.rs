@@ -5,6 +5,7 @@ use std::future::Future;
 use flux_core::Stage;
 
 use super::mapped::Mapped;
+use crate::{Describe, Shape};
 
 /// Passes what the stage makes through a function that can fail.
 ///
@@ -50,5 +51,11 @@ where
             Ok(output) => (self.map)(output),
             Err(error) => Err(error.into()),
         })
+    }
+}
+
+impl<S: Describe, F> Describe for TryMap<S, F> {
+    fn describe(&self) -> Shape {
+        self.stage.describe()
     }
 }

@@ -4,6 +4,8 @@ use std::future::{Future, ready};
 
 use flux_core::Stage;
 
+use crate::{Describe, Shape};
+
 /// Makes one value of many with a function that may fail.
 ///
 /// ```
@@ -38,5 +40,11 @@ where
 
     fn process(&self, input: Vec<T>) -> impl Future<Output = Result<Out, E>> + Send {
         ready((self.aggregate)(input))
+    }
+}
+
+impl<F> Describe for FanIn<F> {
+    fn describe(&self) -> Shape {
+        Shape::leaf("fan in")
     }
 }

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use flux_core::Stage;
 
 use super::window::{self, OnFailure, Window};
-use crate::FanOutError;
+use crate::{Describe, FanOutError, Shape};
 
 /// Gives a clone of the input to every stage, and makes a `Vec` of what they make, in the order of the stages.
 ///
@@ -70,5 +70,11 @@ impl<In: Clone + Send, S: Stage<In>> Stage<In> for FanOut<S> {
         let inputs = std::iter::repeat_n(input, self.stages.len());
         let futures = self.stages.iter().zip(inputs).map(|(stage, input)| stage.process(input));
         window::all(Window::new(futures, self.limit), self.on_failure)
+    }
+}
+
+impl<S: Describe> Describe for FanOut<S> {
+    fn describe(&self) -> Shape {
+        Shape::split("fan out", self.stages.iter().map(Describe::describe))
     }
 }

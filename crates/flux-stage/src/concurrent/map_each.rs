@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use flux_core::Stage;
 
 use super::window::{self, OnFailure, Window};
-use crate::{FanOutError, SettleEach};
+use crate::{Describe, FanOutError, SettleEach, Shape};
 
 /// How many items are in flight unless [`MapEach::with_concurrency`] says otherwise.
 const CONCURRENCY: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
@@ -77,5 +77,11 @@ where
     fn process(&self, input: Vec<T>) -> impl Future<Output = Result<Self::Out, Self::Error>> + Send {
         let futures = input.into_iter().map(|item| self.stage.process(item));
         window::all(Window::new(futures, Some(self.limit)), self.on_failure)
+    }
+}
+
+impl<S: Describe> Describe for MapEach<S> {
+    fn describe(&self) -> Shape {
+        Shape::around("each", self.stage.describe())
     }
 }

@@ -2,7 +2,7 @@
 
 use flux_core::Stage;
 
-use crate::{FanIn, FanOut, FanOutError};
+use crate::{Describe, FanIn, FanOut, FanOutError, Shape};
 
 /// A [`FanOut`] whose outputs a function aggregates, as [`FanIn`] does.
 ///
@@ -54,5 +54,11 @@ where
 
     async fn process(&self, input: In) -> Result<Out, E> {
         self.fan_in.process(self.fan_out.process(input).await?).await
+    }
+}
+
+impl<S: Describe, F> Describe for Parallel<S, F> {
+    fn describe(&self) -> Shape {
+        self.fan_out.describe().then(self.fan_in.describe())
     }
 }

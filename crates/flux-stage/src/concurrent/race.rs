@@ -5,7 +5,7 @@ use std::future::Future;
 use flux_core::Stage;
 
 use super::window::Window;
-use crate::{FanOutError, IndexedError, NoStages};
+use crate::{Describe, FanOutError, IndexedError, NoStages, Shape};
 
 /// Gives a clone of the input to every stage, and makes what the first to succeed makes. The others are dropped.
 ///
@@ -58,5 +58,11 @@ impl<In: Clone + Send, S: Stage<In>> Stage<In> for Race<S> {
             }
             Err(FanOutError::new(failures, window.of()))
         }
+    }
+}
+
+impl<S: Describe> Describe for Race<S> {
+    fn describe(&self) -> Shape {
+        Shape::split("race", self.stages.iter().map(Describe::describe))
     }
 }

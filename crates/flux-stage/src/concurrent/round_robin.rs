@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use flux_core::{Forwarded, Message, Publisher, Result as FluxResult, Stage};
 
-use crate::NoStages;
+use crate::{Describe, NoStages, Shape};
 
 /// Gives each input to the next of several stages, in turn.
 ///
@@ -73,5 +73,11 @@ impl<T, P: Publisher<T>> Publisher<T> for RoundRobin<P> {
             publisher.flush().await?;
         }
         Ok(())
+    }
+}
+
+impl<S: Describe> Describe for RoundRobin<S> {
+    fn describe(&self) -> Shape {
+        Shape::split("round robin", self.stages.iter().map(Describe::describe))
     }
 }

@@ -7,6 +7,8 @@ use std::hash::Hash;
 
 use flux_core::Stage;
 
+use crate::{Describe, Shape};
+
 /// Chooses the stage for each input by a key.
 ///
 /// Inputs whose key no case has go to the stage given last, so a route is never at a loss.
@@ -94,5 +96,16 @@ impl<F, K: fmt::Debug, S, D> fmt::Debug for Route<F, K, S, D> {
 impl<F, K: fmt::Debug, S> fmt::Debug for Cases<F, K, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.stages.keys()).finish()
+    }
+}
+
+/// Cases in the order of their keys' texts, because they are kept in none.
+impl<F, K: fmt::Debug, S: Describe, D: Describe> Describe for Route<F, K, S, D> {
+    fn describe(&self) -> Shape {
+        let mut branches: Vec<_> =
+            self.cases.stages.iter().map(|(key, stage)| (Some(format!("{key:?}")), stage.describe())).collect();
+        branches.sort_by(|left, right| left.0.cmp(&right.0));
+        branches.push((Some("otherwise".to_owned()), self.otherwise.describe()));
+        Shape::Split("route".to_owned(), branches)
     }
 }

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use flux_core::Stage;
 
 use super::window::{self, Window};
-use crate::FanOutError;
+use crate::{Describe, FanOutError, Shape};
 
 /// Runs the stage for each item of a `Vec`, and makes a `Vec` of results, in the order of the items. It does not fail.
 ///
@@ -47,5 +47,11 @@ where
         let futures = input.into_iter().map(|item| self.stage.process(item));
         let window = Window::new(futures, Some(self.limit));
         async move { Ok(window::each(window).await) }
+    }
+}
+
+impl<S: Describe> Describe for SettleEach<S> {
+    fn describe(&self) -> Shape {
+        Shape::around("each", self.stage.describe())
     }
 }

@@ -12,6 +12,8 @@ mod concurrent;
 mod depth;
 mod double;
 mod fallback;
+#[cfg(feature = "concurrent")]
+mod graph;
 #[cfg(feature = "hedge")]
 mod hedge;
 #[cfg(feature = "limit")]
