@@ -79,14 +79,16 @@ pub(crate) async fn import(lines: Vec<String>, options: &Options) -> Report {
             report.undecodable += 1;
             continue;
         };
-        if running.len() >= IN_FLIGHT {
-            report.add(running.join_next().await);
+        if running.len() >= IN_FLIGHT
+            && let Some(done) = running.join_next().await
+        {
+            report.add(&done);
         }
         let stage = Arc::clone(&stage);
         running.spawn(async move { stage.process(flight).await });
     }
     while let Some(done) = running.join_next().await {
-        report.add(Some(done));
+        report.add(&done);
     }
     (report.calls, report.failed_calls) = store.calls();
     report.rows = store.rows() as u64;

@@ -31,12 +31,11 @@ pub(crate) struct Report {
 
 impl Report {
     /// Counts how one flight ended.
-    pub(crate) fn add<E>(&mut self, done: Option<Result<Result<bool, E>, JoinError>>) {
+    pub(crate) fn add<E>(&mut self, done: &Result<Result<bool, E>, JoinError>) {
         match done {
-            None => {}
-            Some(Ok(Ok(true))) => self.stored += 1,
-            Some(Ok(Ok(false))) => self.duplicates += 1,
-            Some(Ok(Err(_)) | Err(_)) => self.lost += 1,
+            Ok(Ok(true)) => self.stored += 1,
+            Ok(Ok(false)) => self.duplicates += 1,
+            Ok(Err(_)) | Err(_) => self.lost += 1,
         }
     }
 

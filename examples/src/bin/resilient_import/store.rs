@@ -18,6 +18,7 @@ const DOWN_FROM: u64 = 20;
 
 /// What makes a flight the one it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the fields are named as in the data")]
 pub(crate) struct Flight {
     pub(crate) month: u8,
     pub(crate) day: u8,
