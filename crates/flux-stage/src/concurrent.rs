@@ -18,3 +18,5 @@ pub use race::Race;
 pub use round_robin::RoundRobin;
 pub use route::{Cases, Route};
 pub use settle_each::SettleEach;
+#[cfg(feature = "messaging")]
+pub(crate) use window::{OnFailure, Window, all, each};

@@ -6,6 +6,8 @@ mod concurrent;
 mod error;
 mod ext;
 mod graph;
+#[cfg(feature = "messaging")]
+mod messaging;
 mod pipeline;
 mod resilience;
 
@@ -17,5 +19,10 @@ pub use concurrent::{Cases, FanIn, FanOut, MapEach, Parallel, Race, RoundRobin, 
 pub use error::{FanOutError, IndexedError, NoStages, StageError};
 pub use ext::StageExt;
 pub use graph::{Describe, Shape};
+#[cfg(feature = "messaging")]
+pub use messaging::{
+    BestEffort, Layered, Many, Merged, MergedDeliveries, One, Pipe, Same, SendAll, Sending, SettleBy, pipe,
+    pipe_flat_map, pipe_map,
+};
 pub use pipeline::Pipeline;
 pub use resilience::*;

@@ -30,7 +30,7 @@ impl<F: Future> Future for Indexed<F> {
 }
 
 /// What is run, and how many of it at a time.
-pub(super) struct Window<F, I> {
+pub(crate) struct Window<F, I> {
     running: FuturesUnorderedBounded<Indexed<F>>,
     waiting: std::iter::Enumerate<I>,
     of: usize,
@@ -38,7 +38,7 @@ pub(super) struct Window<F, I> {
 
 impl<F: Future, I: ExactSizeIterator<Item = F>> Window<F, I> {
     /// `futures`, at most `limit` at a time.
-    pub(super) fn new(futures: I, limit: Option<NonZeroUsize>) -> Self {
+    pub(crate) fn new(futures: I, limit: Option<NonZeroUsize>) -> Self {
         let of = futures.len();
         let width = limit.map_or(of, |limit| limit.get().min(of));
         let mut window = Self { running: FuturesUnorderedBounded::new(width), waiting: futures.enumerate(), of };
@@ -55,21 +55,21 @@ impl<F: Future, I: ExactSizeIterator<Item = F>> Window<F, I> {
     }
 
     /// The next output, and which it is; then starts another future.
-    pub(super) async fn next(&mut self) -> Option<(usize, F::Output)> {
+    pub(crate) async fn next(&mut self) -> Option<(usize, F::Output)> {
         let done = next(Pin::new(&mut self.running)).await?;
         self.start();
         Some(done)
     }
 
     /// How many there are in all.
-    pub(super) fn of(&self) -> usize {
+    pub(crate) fn of(&self) -> usize {
         self.of
     }
 }
 
 /// What a failure does to the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum OnFailure {
+pub(crate) enum OnFailure {
     /// They go on, and every failure is reported.
     Collect,
     /// They are dropped where they are.
@@ -77,7 +77,7 @@ pub(super) enum OnFailure {
 }
 
 /// All outputs in order, or what failed.
-pub(super) async fn all<F, I, T, E>(mut window: Window<F, I>, on_failure: OnFailure) -> Result<Vec<T>, FanOutError<E>>
+pub(crate) async fn all<F, I, T, E>(mut window: Window<F, I>, on_failure: OnFailure) -> Result<Vec<T>, FanOutError<E>>
 where
     F: Future<Output = Result<T, E>>,
     I: ExactSizeIterator<Item = F>,
@@ -103,7 +103,7 @@ where
 }
 
 /// Every output in order, whatever it is.
-pub(super) async fn each<F: Future, I: ExactSizeIterator<Item = F>>(mut window: Window<F, I>) -> Vec<F::Output> {
+pub(crate) async fn each<F: Future, I: ExactSizeIterator<Item = F>>(mut window: Window<F, I>) -> Vec<F::Output> {
     let mut outputs = vacant(window.of());
     while let Some((index, output)) = window.next().await {
         put(&mut outputs, index, output);

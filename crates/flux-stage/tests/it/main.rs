@@ -20,6 +20,8 @@ mod hedge;
 mod limit;
 #[cfg(feature = "load")]
 mod load;
+#[cfg(feature = "messaging")]
+mod messaging;
 mod models;
 #[cfg(feature = "pace")]
 mod pace;

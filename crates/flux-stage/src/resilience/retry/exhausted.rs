@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use flux_core::Failure;
+use flux_core::{Error, ErrorKind, Failure};
 
 /// Why no further attempt was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -80,5 +80,16 @@ impl<E> fmt::Display for RetryExhausted<E> {
 impl<E: StdError + 'static> StdError for RetryExhausted<E> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.errors.last().map(|error| error as _)
+    }
+}
+
+/// Of the last error's kind, and as retryable as it is.
+impl From<RetryExhausted<Error>> for Error {
+    fn from(exhausted: RetryExhausted<Error>) -> Self {
+        let last = exhausted.errors.last();
+        let kind = last.map_or(ErrorKind::TimedOut, Error::kind);
+        let retryable = last.is_none_or(Error::is_retryable);
+        let text = exhausted.to_string();
+        Self::new(kind, text).with_retryable(retryable).with_source(exhausted)
     }
 }
