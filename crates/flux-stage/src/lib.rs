@@ -6,6 +6,8 @@ mod concurrent;
 mod error;
 mod ext;
 mod graph;
+#[cfg(any(feature = "stream", feature = "tower"))]
+mod interop;
 #[cfg(feature = "messaging")]
 mod messaging;
 mod pipeline;
@@ -19,6 +21,8 @@ pub use concurrent::{Cases, FanIn, FanOut, MapEach, Parallel, Race, RoundRobin, 
 pub use error::{FanOutError, IndexedError, NoStages, StageError};
 pub use ext::StageExt;
 pub use graph::{Describe, Shape};
+#[cfg(any(feature = "stream", feature = "tower"))]
+pub use interop::*;
 #[cfg(feature = "messaging")]
 pub use messaging::{
     BestEffort, Layered, Many, Merged, MergedDeliveries, One, Pipe, Same, SendAll, Sending, SettleBy, pipe,

@@ -16,6 +16,8 @@ mod fallback;
 mod graph;
 #[cfg(feature = "hedge")]
 mod hedge;
+#[cfg(all(feature = "stream", feature = "tower"))]
+mod interop;
 #[cfg(feature = "limit")]
 mod limit;
 #[cfg(feature = "load")]
