@@ -18,7 +18,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use flux_core::{BoxFuture, Stage};
@@ -60,7 +60,7 @@ use self::sync::lock;
 /// [`BatchError`]: the stage's error is shared by all of the batch.
 pub struct Batch<In, Out, E> {
     run: Run<In, Out, E>,
-    open: Arc<Mutex<Option<Open<In, Out, E>>>>,
+    open: Arc<Mutex<Option<Arc<Lot<In, Out, E>>>>>,
     room: Room,
     interval: Duration,
     weigh: Option<Weigh<In>>,
@@ -69,7 +69,6 @@ pub struct Batch<In, Out, E> {
 type Running<Out, E> = BoxFuture<'static, Result<Vec<Out>, E>>;
 type Run<In, Out, E> = Arc<dyn Fn(Vec<In>) -> Running<Out, E> + Send + Sync>;
 type Outcome<Out, E> = Result<Out, BatchError<E>>;
-type Shared<In, Out, E> = Arc<Cell<In, Driven<Out, E>, Outcome<Out, E>>>;
 type Weigh<In> = Arc<dyn Fn(&In) -> usize + Send + Sync>;
 
 /// Longer than any program runs.
@@ -81,9 +80,9 @@ struct Driven<Out, E> {
     items: usize,
 }
 
-/// The batch that takes items, and when it is to run.
-struct Open<In, Out, E> {
-    cell: Shared<In, Out, E>,
+/// A batch, and when it is to run at the latest.
+struct Lot<In, Out, E> {
+    cell: Cell<In, Driven<Out, E>, Outcome<Out, E>>,
     due: Instant,
 }
 
@@ -123,29 +122,28 @@ impl<In: Send + 'static, Out: Send + 'static, E: Send + Sync + 'static> Batch<In
         self
     }
 
-    /// Finds a seat in the open batch, or opens one.
-    fn seat(&self, mut item: In) -> Seat<In, Out, E> {
+    /// Finds a seat in the open batch, or opens one; says whether that filled it.
+    fn seat(&self, mut item: In, waker: &Waker) -> (Seat<In, Out, E>, bool) {
         let weight = self.weigh.as_ref().map_or(0, |weigh| weigh(&item));
         let mut open = lock(&self.open);
-        if let Some(Open { cell, due }) = &*open {
-            let due = *due;
-            match cell.join(item, weight, self.room) {
-                Joined::Seated { seat: number, full: false } => {
-                    return Seat { cell: Some(Arc::clone(cell)), number, due };
-                }
+        if let Some(lot) = &*open {
+            match lot.cell.join(item, weight, self.room, waker) {
+                Joined::Seated { seat: number, full: false } => return (Seat::new(Arc::clone(lot), number), false),
                 Joined::Seated { seat: number, full: true } => {
-                    return Seat { cell: open.take().map(|open| open.cell), number, due };
+                    let lot = Arc::clone(lot);
+                    *open = None;
+                    return (Seat::new(lot, number), true);
                 }
                 Joined::Closed(back) => item = back,
             }
         }
-        let (cell, full) = Cell::new(item, weight, self.room);
-        let cell = Arc::new(cell);
+        let (cell, full) = Cell::new(item, weight, self.room, waker);
         let now = Instant::now();
         // An interval too long to be told ends when the batch is full.
         let due = now.checked_add(self.interval).unwrap_or(now + AGES);
-        *open = (!full).then(|| Open { cell: Arc::clone(&cell), due });
-        Seat { cell: Some(cell), number: 0, due }
+        let lot = Arc::new(Lot { cell, due });
+        *open = (!full).then(|| Arc::clone(&lot));
+        (Seat::new(lot, 0), full)
     }
 
     /// Does what is up to the caller in `seat`.
@@ -155,27 +153,27 @@ impl<In: Send + 'static, Out: Send + 'static, E: Send + Sync + 'static> Batch<In
         mut timer: Pin<&mut Option<Sleep>>,
         cx: &mut Context<'_>,
     ) -> Poll<Outcome<Out, E>> {
-        let Some(cell) = &seat.cell else { return Poll::Ready(Err(BatchError::Panicked)) };
+        let Some(lot) = &seat.lot else { return Poll::Ready(Err(BatchError::Panicked)) };
         loop {
-            match cell.turn(seat.number, cx.waker()) {
+            match lot.cell.turn(seat.number, cx.waker()) {
                 Turn::Wait => return Poll::Pending,
                 Turn::Mind => {
                     if timer.is_none() {
-                        timer.set(Some(sleep_until(seat.due)));
+                        timer.set(Some(sleep_until(lot.due)));
                     }
                     if let Some(timer) = timer.as_mut().as_pin_mut() {
                         ready!(timer.poll(cx));
                     }
-                    cell.close();
-                    lock(&self.open).take_if(|open| Arc::ptr_eq(&open.cell, cell));
+                    lot.cell.close();
+                    lock(&self.open).take_if(|open| Arc::ptr_eq(open, lot));
                 }
                 Turn::Start(items) => {
                     let count = items.len();
-                    ready!(drive(cell, Driven { future: (self.run)(items), items: count }, cx));
+                    ready!(drive(&lot.cell, Driven { future: (self.run)(items), items: count }, cx));
                 }
-                Turn::Continue(driven) => ready!(drive(cell, driven, cx)),
+                Turn::Continue(driven) => ready!(drive(&lot.cell, driven, cx)),
                 Turn::Finished(result) => {
-                    seat.cell = None;
+                    seat.lot = None;
                     return Poll::Ready(result.unwrap_or(Err(BatchError::Panicked)));
                 }
             }
@@ -184,7 +182,11 @@ impl<In: Send + 'static, Out: Send + 'static, E: Send + Sync + 'static> Batch<In
 }
 
 /// Polls the batch, and hands out the results when they are there.
-fn drive<In, Out, E>(cell: &Shared<In, Out, E>, mut driven: Driven<Out, E>, cx: &mut Context<'_>) -> Poll<()> {
+fn drive<In, Out, E>(
+    cell: &Cell<In, Driven<Out, E>, Outcome<Out, E>>,
+    mut driven: Driven<Out, E>,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
     let Poll::Ready(done) = driven.future.as_mut().poll(cx) else {
         cell.put_back(driven);
         return Poll::Pending;
@@ -216,23 +218,43 @@ where
     type Error = BatchError<E>;
 
     async fn process(&self, input: In) -> Result<Out, BatchError<E>> {
-        let mut seat = self.seat(input);
+        let mut input = Some(input);
+        let mut seat = Seat { lot: None, number: 0 };
         let mut timer = pin!(None);
-        poll_fn(|cx| self.poll(&mut seat, timer.as_mut(), cx)).await
+        poll_fn(|cx| {
+            if let Some(input) = input.take() {
+                let (taken, full) = self.seat(input, cx.waker());
+                seat = taken;
+                if !full {
+                    // The first one arms no timer yet: those who are about to run may well fill the batch.
+                    if seat.number == 0 {
+                        cx.waker().wake_by_ref();
+                    }
+                    return Poll::Pending;
+                }
+            }
+            self.poll(&mut seat, timer.as_mut(), cx)
+        })
+        .await
     }
 }
 
 /// A caller's place in a batch, until it has its result.
 struct Seat<In, Out, E> {
-    cell: Option<Shared<In, Out, E>>,
+    lot: Option<Arc<Lot<In, Out, E>>>,
     number: u64,
-    due: Instant,
+}
+
+impl<In, Out, E> Seat<In, Out, E> {
+    const fn new(lot: Arc<Lot<In, Out, E>>, number: u64) -> Self {
+        Self { lot: Some(lot), number }
+    }
 }
 
 impl<In, Out, E> Drop for Seat<In, Out, E> {
     fn drop(&mut self) {
-        if let Some(cell) = &self.cell {
-            cell.leave(self.number);
+        if let Some(lot) = &self.lot {
+            lot.cell.leave(self.number);
         }
     }
 }

@@ -72,17 +72,18 @@ struct Seat<In, R> {
 }
 
 impl<In, F, R> Cell<In, F, R> {
-    /// An open batch with the first item in it.
-    pub(crate) fn new(item: In, weight: usize, room: Room) -> (Self, bool) {
+    /// An open batch with the first item in it, at seat 0.
+    pub(crate) fn new(item: In, weight: usize, room: Room, waker: &Waker) -> (Self, bool) {
         let mut seats = Vec::with_capacity(room.items.min(256));
-        seats.push(Seat::new(0, item, weight));
+        seats.push(Seat::new(0, item, weight, waker));
         let full = room.items <= 1 || weight >= room.weight;
         let phase = if full { Phase::Closed } else { Phase::Open };
         (Self(Mutex::new(State { phase, seats, next: 1, driver: 0, weight })), full)
     }
 
-    /// Puts `item` into the batch if it is open and has room. Whoever fills it drives it.
-    pub(crate) fn join(&self, item: In, weight: usize, room: Room) -> Joined<In> {
+    /// Puts `item` into the batch if it is open and has room; `waker` is woken when there is something to do. Whoever fills
+    /// the batch drives it.
+    pub(crate) fn join(&self, item: In, weight: usize, room: Room, waker: &Waker) -> Joined<In> {
         let mut state = self.state();
         // One that all have left is as good as closed: its time began with an item that is gone.
         if state.seats.is_empty() || !matches!(state.phase, Phase::Open) {
@@ -98,7 +99,7 @@ impl<In, F, R> Cell<In, F, R> {
         let seat = state.next;
         state.next += 1;
         state.weight = state.weight.saturating_add(weight);
-        state.seats.push(Seat::new(seat, item, weight));
+        state.seats.push(Seat::new(seat, item, weight, waker));
         let full = state.seats.len() >= room.items || state.weight >= room.weight;
         if full {
             state.phase = Phase::Closed;
@@ -118,7 +119,9 @@ impl<In, F, R> Cell<In, F, R> {
             Phase::Open if is_driver => Turn::Mind,
             Phase::Closed if is_driver => {
                 state.phase = Phase::Running(None);
-                return Turn::Start(state.seats.iter_mut().filter_map(|seat| seat.item.take()).collect());
+                let mut items = Vec::with_capacity(state.seats.len());
+                items.extend(state.seats.iter_mut().filter_map(|seat| seat.item.take()));
+                return Turn::Start(items);
             }
             Phase::Running(future) if is_driver => match future.take() {
                 Some(future) => return Turn::Continue(future),
@@ -156,16 +159,16 @@ impl<In, F, R> Cell<In, F, R> {
         let mut state = self.state();
         state.phase = Phase::Done;
         let driver = state.driver;
-        let mut wakers = Vec::with_capacity(state.seats.len());
+        let mut wakers: Vec<Waker> = Vec::with_capacity(state.seats.len());
         for seat in &mut state.seats {
             let result = results();
             if seat.left {
                 continue;
             }
             seat.result = result;
-            if seat.number != driver {
-                wakers.extend(seat.waker.take());
-            }
+            let waker = seat.waker.take().filter(|_| seat.number != driver);
+            // Callers of one task follow each other more often than not, and one wake is enough for them.
+            wakers.extend(waker.filter(|waker| !wakers.last().is_some_and(|last| last.will_wake(waker))));
         }
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
@@ -226,7 +229,7 @@ impl<In, F, R> State<In, F, R> {
 }
 
 impl<In, R> Seat<In, R> {
-    const fn new(number: u64, item: In, weight: usize) -> Self {
-        Self { number, item: Some(item), weight, result: None, waker: None, left: false }
+    fn new(number: u64, item: In, weight: usize, waker: &Waker) -> Self {
+        Self { number, item: Some(item), weight, result: None, waker: Some(waker.clone()), left: false }
     }
 }

@@ -1,6 +1,6 @@
 //! A batch's cell: callers who come, drive and leave at the same time.
 
-use std::task::Poll;
+use std::task::{Poll, Waker};
 
 use loom::future::block_on;
 use loom::sync::Arc;
@@ -26,7 +26,7 @@ type Batch = Cell<u32, Running, u32>;
 const ROOM: Room = Room { items: 2, weight: usize::MAX };
 
 /// One step of a caller: what the stage does with a timer that is due and a future that needs a second poll.
-fn step(cell: &Batch, seat: u64, waker: &std::task::Waker) -> Poll<Option<u32>> {
+fn step(cell: &Batch, seat: u64, waker: &Waker) -> Poll<Option<u32>> {
     loop {
         match cell.turn(seat, waker) {
             Turn::Wait => return Poll::Pending,
@@ -52,7 +52,7 @@ fn result(cell: &Batch, seat: u64) -> Option<u32> {
 /// Takes two steps and leaves.
 fn leaves(cell: &Batch, seat: u64) {
     for _ in 0..2 {
-        if step(cell, seat, std::task::Waker::noop()).is_ready() {
+        if step(cell, seat, Waker::noop()).is_ready() {
             return;
         }
     }
@@ -62,11 +62,11 @@ fn leaves(cell: &Batch, seat: u64) {
 #[test]
 fn both_get_their_own_whoever_drives() {
     loom::model(|| {
-        let (cell, _) = Batch::new(1, 0, ROOM);
+        let (cell, _) = Batch::new(1, 0, ROOM, Waker::noop());
         let cell = Arc::new(cell);
         let other = Arc::clone(&cell);
         let first = thread::spawn(move || result(&other, 0));
-        if let Joined::Seated { seat, full } = cell.join(2, 0, ROOM) {
+        if let Joined::Seated { seat, full } = cell.join(2, 0, ROOM, Waker::noop()) {
             assert!(full);
             assert_eq!(result(&cell, seat), Some(4));
         }
@@ -77,9 +77,9 @@ fn both_get_their_own_whoever_drives() {
 #[test]
 fn the_one_who_stays_gets_its_result_whenever_the_other_leaves() {
     loom::model(|| {
-        let (cell, _) = Batch::new(1, 0, ROOM);
+        let (cell, _) = Batch::new(1, 0, ROOM, Waker::noop());
         let cell = Arc::new(cell);
-        let Joined::Seated { seat, .. } = cell.join(2, 0, ROOM) else { panic!("it was open") };
+        let Joined::Seated { seat, .. } = cell.join(2, 0, ROOM, Waker::noop()) else { panic!("it was open") };
         let other = Arc::clone(&cell);
         let second = thread::spawn(move || leaves(&other, seat));
         assert_eq!(result(&cell, 0), Some(2));
@@ -90,11 +90,11 @@ fn the_one_who_stays_gets_its_result_whenever_the_other_leaves() {
 #[test]
 fn the_one_who_joins_gets_its_result_when_the_first_leaves() {
     loom::model(|| {
-        let (cell, _) = Batch::new(1, 0, ROOM);
+        let (cell, _) = Batch::new(1, 0, ROOM, Waker::noop());
         let cell = Arc::new(cell);
         let other = Arc::clone(&cell);
         let first = thread::spawn(move || leaves(&other, 0));
-        match cell.join(2, 0, ROOM) {
+        match cell.join(2, 0, ROOM, Waker::noop()) {
             Joined::Seated { seat, .. } => assert_eq!(result(&cell, seat), Some(4)),
             Joined::Closed(item) => assert_eq!(item, 2),
         }
