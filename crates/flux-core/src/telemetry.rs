@@ -15,6 +15,7 @@ use opentelemetry::trace::{Link, SpanKind, Status, TraceContextExt as _, Tracer 
 use opentelemetry::{Context, KeyValue};
 
 use crate::{Error, Headers, Scope, Subject, SubjectFilter, header};
+pub use detect::{meter, tracer};
 use instruments::Instruments;
 pub use trace_context::TraceContext;
 
@@ -84,8 +85,8 @@ impl Telemetry {
 
     fn installed(&self) -> &Installed {
         self.0.installed.get_or_init(|| Installed {
-            tracer: detect::tracer(),
-            instruments: detect::meter().map(|meter| Instruments::new(&meter, self.0.system, self.0.template.as_ref())),
+            tracer: tracer(),
+            instruments: meter().map(|meter| Instruments::new(&meter, self.0.system, self.0.template.as_ref())),
         })
     }
 
