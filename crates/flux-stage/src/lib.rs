@@ -10,6 +10,8 @@ mod graph;
 mod interop;
 #[cfg(feature = "messaging")]
 mod messaging;
+#[cfg(feature = "observe")]
+mod observe;
 mod pipeline;
 mod resilience;
 
@@ -28,5 +30,7 @@ pub use messaging::{
     BestEffort, Layered, Many, Merged, MergedDeliveries, One, Pipe, Same, SendAll, Sending, SettleBy, pipe,
     pipe_flat_map, pipe_map,
 };
+#[cfg(feature = "observe")]
+pub use observe::{End, Metered, MetricsSink, StageMetrics, Traced};
 pub use pipeline::Pipeline;
 pub use resilience::*;
