@@ -8,6 +8,7 @@ pub mod mpsc;
 pub mod omniqueue;
 pub mod ruststream;
 pub mod service;
+pub mod stages;
 pub mod stream;
 pub mod trie;
 

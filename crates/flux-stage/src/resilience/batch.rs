@@ -60,7 +60,7 @@ use self::sync::lock;
 /// [`BatchError`]: the stage's error is shared by all of the batch.
 pub struct Batch<In, Out, E> {
     run: Run<In, Out, E>,
-    open: Arc<Mutex<Option<Arc<Lot<In, Out, E>>>>>,
+    open: Arc<Slot<In, Out, E>>,
     room: Room,
     interval: Duration,
     weigh: Option<Weigh<In>>,
@@ -69,6 +69,7 @@ pub struct Batch<In, Out, E> {
 type Running<Out, E> = BoxFuture<'static, Result<Vec<Out>, E>>;
 type Run<In, Out, E> = Arc<dyn Fn(Vec<In>) -> Running<Out, E> + Send + Sync>;
 type Outcome<Out, E> = Result<Out, BatchError<E>>;
+type Slot<In, Out, E> = Mutex<Option<Arc<Lot<In, Out, E>>>>;
 type Weigh<In> = Arc<dyn Fn(&In) -> usize + Send + Sync>;
 
 /// Longer than any program runs.
