@@ -24,12 +24,11 @@ use crate::{Always, Backoff, Judge};
 /// use flux_stage::{Backoff, Retry};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// let calls = AtomicU32::new(0);
-/// let flaky = async |n: u32| match calls.fetch_add(1, Ordering::Relaxed) {
-///     0 => Err("not yet"),
-///     _ => Ok(n * 2),
-/// };
-/// # let flaky = |n: u32| { let calls = &calls; async move { match calls.fetch_add(1, Ordering::Relaxed) { 0 => Err("not yet"), _ => Ok(n * 2) } } };
+/// static CALLS: AtomicU32 = AtomicU32::new(0);
+///
+/// async fn flaky(n: u32) -> Result<u32, &'static str> {
+///     if CALLS.fetch_add(1, Ordering::Relaxed) == 0 { Err("not yet") } else { Ok(n * 2) }
+/// }
 /// let stage = Retry::new(flaky).with_backoff(Backoff::none());
 /// assert_eq!(stage.process(21).await.unwrap(), 42);
 /// # }
