@@ -3,11 +3,13 @@
 mod fan_in;
 mod fan_out;
 mod map_each;
+mod ordered;
 mod parallel;
 mod race;
 mod round_robin;
 mod route;
 mod settle_each;
+mod slots;
 mod window;
 
 pub use fan_in::FanIn;

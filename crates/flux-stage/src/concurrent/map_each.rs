@@ -9,11 +9,11 @@ use super::window::{self, OnFailure, Window};
 use crate::{Describe, FanOutError, SettleEach, Shape};
 
 /// How many items are in flight unless [`MapEach::with_concurrency`] says otherwise.
-const CONCURRENCY: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
+const CONCURRENCY: NonZeroUsize = NonZeroUsize::new(16).expect("not zero");
 
 /// Runs the stage for each item of a `Vec`, and makes a `Vec` of what it makes, in the order of the items.
 ///
-/// 64 items are in flight at a time, unless [`with_concurrency`](Self::with_concurrency) says otherwise; in the one future
+/// 16 items are in flight at a time, unless [`with_concurrency`](Self::with_concurrency) says otherwise; in the one future
 /// that is returned, not on other threads. The number of allocations does not depend on the number of items. The first
 /// failure drops what still runs, unless [`collect_errors`](Self::collect_errors) or [`settled`](Self::settled) says otherwise.
 ///
@@ -46,7 +46,7 @@ impl<S> MapEach<S> {
         Self { stage, limit: CONCURRENCY, on_failure: OnFailure::Stop }
     }
 
-    /// At most so many items at the same time; 0 means 1. Default: 64.
+    /// At most so many items at the same time; 0 means 1. Default: 16.
     #[must_use]
     pub fn with_concurrency(mut self, limit: usize) -> Self {
         self.limit = NonZeroUsize::new(limit).unwrap_or(NonZeroUsize::MIN);

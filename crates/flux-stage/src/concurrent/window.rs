@@ -1,14 +1,16 @@
 //! Drives many futures of one type, so many at a time, with a fixed number of allocations.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use flux_core::next;
 use futures_buffered::FuturesUnorderedBounded;
+use futures_core::Stream as _;
 use pin_project_lite::pin_project;
 
+use super::ordered::Ordered;
+use super::slots::{self, Slots};
 use crate::{FanOutError, IndexedError};
 
 pin_project! {
@@ -31,9 +33,15 @@ impl<F: Future> Future for Indexed<F> {
 
 /// What is run, and how many of it at a time.
 pub(crate) struct Window<F, I> {
-    running: FuturesUnorderedBounded<Indexed<F>>,
+    running: Running<F>,
     waiting: std::iter::Enumerate<I>,
     of: usize,
+}
+
+/// Few are polled all when one is woken; of many, only those that are.
+enum Running<F> {
+    Few(Slots<Indexed<F>>),
+    Many(FuturesUnorderedBounded<Indexed<F>>),
 }
 
 impl<F: Future, I: ExactSizeIterator<Item = F>> Window<F, I> {
@@ -41,24 +49,36 @@ impl<F: Future, I: ExactSizeIterator<Item = F>> Window<F, I> {
     pub(crate) fn new(futures: I, limit: Option<NonZeroUsize>) -> Self {
         let of = futures.len();
         let width = limit.map_or(of, |limit| limit.get().min(of));
-        let mut window = Self { running: FuturesUnorderedBounded::new(width), waiting: futures.enumerate(), of };
+        let running = if width <= slots::WIDTH {
+            Running::Few(Slots::new(width))
+        } else {
+            Running::Many(FuturesUnorderedBounded::new(width))
+        };
+        let mut window = Self { running, waiting: futures.enumerate(), of };
         for _ in 0..width {
             window.start();
         }
         window
     }
 
-    fn start(&mut self) {
+    /// Lets the next one begin, if one is waiting.
+    pub(crate) fn start(&mut self) {
         if let Some((index, future)) = self.waiting.next() {
-            self.running.push(Indexed { index, future });
+            let future = Indexed { index, future };
+            match &mut self.running {
+                Running::Few(slots) => slots.push(future),
+                Running::Many(futures) => futures.push(future),
+            }
         }
     }
 
-    /// The next output, and which it is; then starts another future.
+    /// The next output, and which it is.
     pub(crate) async fn next(&mut self) -> Option<(usize, F::Output)> {
-        let done = next(Pin::new(&mut self.running)).await?;
-        self.start();
-        Some(done)
+        poll_fn(|cx| match &mut self.running {
+            Running::Few(slots) => slots.poll_next(cx),
+            Running::Many(futures) => Pin::new(futures).poll_next(cx),
+        })
+        .await
     }
 
     /// How many there are in all.
@@ -82,11 +102,11 @@ where
     F: Future<Output = Result<T, E>>,
     I: ExactSizeIterator<Item = F>,
 {
-    let mut outputs = vacant(window.of());
+    let mut outputs = Ordered::new(window.of());
     let mut failures = Vec::new();
     while let Some((index, result)) = window.next().await {
         match result {
-            Ok(output) => put(&mut outputs, index, output),
+            Ok(output) => outputs.put(index, output),
             Err(error) => {
                 failures.push(IndexedError { index, error });
                 if on_failure == OnFailure::Stop {
@@ -94,29 +114,17 @@ where
                 }
             }
         }
+        window.start();
     }
-    if failures.is_empty() {
-        Ok(outputs.into_iter().flatten().collect())
-    } else {
-        Err(FanOutError::new(failures, window.of()))
-    }
+    if failures.is_empty() { Ok(outputs.into_vec()) } else { Err(FanOutError::new(failures, window.of())) }
 }
 
 /// Every output in order, whatever it is.
 pub(crate) async fn each<F: Future, I: ExactSizeIterator<Item = F>>(mut window: Window<F, I>) -> Vec<F::Output> {
-    let mut outputs = vacant(window.of());
+    let mut outputs = Ordered::new(window.of());
     while let Some((index, output)) = window.next().await {
-        put(&mut outputs, index, output);
+        outputs.put(index, output);
+        window.start();
     }
-    outputs.into_iter().flatten().collect()
-}
-
-fn vacant<T>(count: usize) -> Vec<Option<T>> {
-    std::iter::repeat_with(|| None).take(count).collect()
-}
-
-fn put<T>(outputs: &mut [Option<T>], index: usize, output: T) {
-    if let Some(place) = outputs.get_mut(index) {
-        *place = Some(output);
-    }
+    outputs.into_vec()
 }
