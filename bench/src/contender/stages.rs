@@ -61,14 +61,6 @@ macro_rules! chain_of_50 {
     };
 }
 
-/// What a chain of fifty `add` does, written out.
-async fn fifty_by_hand(mut n: u64) -> std::result::Result<u64, Error> {
-    for _ in 0..50 {
-        n ^= n >> 3;
-    }
-    Ok(n)
-}
-
 /// The contender called `name`.
 #[must_use]
 pub fn named(name: &'static str) -> Stages {
@@ -76,8 +68,6 @@ pub fn named(name: &'static str) -> Stages {
         "batch of 10 callers" => batch,
         "chain of 10" => |n, clock| calls(n, clock, |n| n, || chain!(increment, increment; 2 3 4 5 6 7 8 9 10)),
         "chain of 50" => |n, clock| calls(n, clock, |n| n, || chain_of_50!(increment)),
-        "chain of 50, hash" => |n, clock| calls(n, clock, |n| n, || chain_of_50!(add)),
-        "hash 50 times by hand" => |n, clock| calls(n, clock, |n| n, || fifty_by_hand),
         "circuit breaker" => |n, clock| calls(n, clock, |n| n, || CircuitBreaker::new(add, CircuitConfig::new())),
         "circuit breaker, by rate" => |n, clock| {
             let by_rate = CircuitConfig::new().with_failure_rate(0.5, Duration::from_secs(10), 20);

@@ -1,4 +1,4 @@
-//! RateLimit: what it lets through, who waits how long, and what changes at run time.
+//! The rate limit: what it lets through, who waits how long, and what changes at run time.
 
 use std::pin::pin;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Bulkhead and LoadShed: what is in flight, who waits, and who is refused.
+//! Bulkhead and load shed: what is in flight, who waits, and who is refused.
 
 use std::pin::Pin;
 use std::task::Poll;

@@ -1,4 +1,5 @@
 //! Every stage, on values.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[cfg(feature = "batch")]
 mod batch;
