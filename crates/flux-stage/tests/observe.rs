@@ -10,7 +10,7 @@ use flux_core::Stage;
 use flux_stage::{End, Metered, MetricsSink, StageMetrics, Traced};
 use opentelemetry::global;
 use opentelemetry::trace::Status;
-use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData};
+use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ScopeMetrics};
 use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
 
@@ -18,7 +18,7 @@ async fn half(n: u64) -> Result<u64, String> {
     if n == 99 {
         pending::<()>().await;
     }
-    if n % 2 == 0 { Ok(n / 2) } else { Err("odd".to_owned()) }
+    if n.is_multiple_of(2) { Ok(n / 2) } else { Err("odd".to_owned()) }
 }
 
 fn poll_once<F: Future>(future: F) {
@@ -78,7 +78,7 @@ fn counted(name: &str, wanted: &[&str]) -> i64 {
     SDK.meters.force_flush().unwrap();
     let last = SDK.metrics.get_finished_metrics().unwrap().pop().unwrap();
     let mut sum = 0;
-    for metric in last.scope_metrics().flat_map(|scope| scope.metrics()).filter(|metric| metric.name() == name) {
+    for metric in last.scope_metrics().flat_map(ScopeMetrics::metrics).filter(|metric| metric.name() == name) {
         let has = |attributes: Vec<String>| wanted.iter().all(|text| attributes.iter().any(|found| found == text));
         match metric.data() {
             AggregatedMetrics::U64(MetricData::Sum(points)) => {

@@ -43,7 +43,6 @@ pub struct Cases<F, K, S> {
 
 impl Route<(), (), (), ()> {
     /// Begins a route by the key that `key` makes of an input.
-    #[expect(clippy::new_ret_no_self, reason = "the type is complete with `otherwise`")]
     pub fn by<In, F, K, S>(key: F) -> Cases<F, K, S>
     where
         F: Fn(&In) -> K + Send + Sync,

@@ -88,7 +88,7 @@ struct Inner {
 }
 
 enum To {
-    OpenTelemetry(OnceLock<Option<Instruments>>),
+    OpenTelemetry(OnceLock<Option<Box<Instruments>>>),
     Sink(Box<dyn MetricsSink>),
 }
 
@@ -128,8 +128,8 @@ impl StageMetrics {
     pub(super) fn sink(&self) -> Option<&dyn MetricsSink> {
         match &self.0.to {
             To::OpenTelemetry(found) => {
-                let found = found.get_or_init(|| Instruments::installed(&self.0.stage));
-                found.as_ref().map(|instruments| instruments as _)
+                let found = found.get_or_init(|| Instruments::installed(&self.0.stage).map(Box::new));
+                found.as_deref().map(|instruments| instruments as _)
             }
             To::Sink(sink) => Some(&**sink),
         }

@@ -155,7 +155,7 @@ proptest! {
         };
         let input: Vec<_> = items.iter().copied().enumerate().collect();
         let map = MapEach::new(stage).with_concurrency(limit);
-        let results = paused(map.clone().settled().process(input.clone())).unwrap();
+        let results = paused(map.settled().process(input.clone())).unwrap();
         let expected: Vec<_> =
             items.iter().enumerate().map(|(n, (_, succeeds))| if *succeeds { Ok(n) } else { Err(n) }).collect();
         prop_assert_eq!(&results, &expected);
