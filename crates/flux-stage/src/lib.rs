@@ -14,6 +14,8 @@ mod messaging;
 mod observe;
 mod pipeline;
 mod resilience;
+#[cfg(feature = "spawn")]
+mod spawned;
 
 pub use compose::{
     Filter, FlatMap, Inspect, InspectErr, Label, Map, MapErr, Named, OnlyIf, OrElse, Peek, Then, TryMap,
@@ -34,3 +36,5 @@ pub use messaging::{
 pub use observe::{End, Metered, MetricsSink, StageMetrics, Traced};
 pub use pipeline::Pipeline;
 pub use resilience::*;
+#[cfg(feature = "spawn")]
+pub use spawned::{Spawned, Stopped};

@@ -31,6 +31,8 @@ mod pace;
 #[cfg(feature = "retry")]
 mod retry;
 mod skip_take;
+#[cfg(all(feature = "concurrent", feature = "spawn"))]
+mod spawned;
 #[cfg(feature = "timeout")]
 mod timeout;
 #[cfg(feature = "window")]
