@@ -9,6 +9,7 @@ pub mod nats;
 pub mod omniqueue;
 pub mod ruststream;
 pub mod service;
+pub mod stages;
 pub mod stream;
 pub mod trie;
 
