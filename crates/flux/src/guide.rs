@@ -6,5 +6,9 @@ pub mod handlers {}
 #[doc = include_str!("guide/failures.md")]
 pub mod failures {}
 
+#[cfg(all(feature = "json", feature = "mem"))]
+#[doc = include_str!("guide/transports.md")]
+pub mod transports {}
+
 #[doc = include_str!("guide/testing.md")]
 pub mod testing {}
