@@ -1,5 +1,6 @@
 //! A payload with the subject it goes to and the headers beside it.
 
+use std::borrow::Cow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::{Error, HeaderName, HeaderValue, Headers, Result, Subject, header};
@@ -91,6 +92,18 @@ impl<T> Message<T> {
     #[must_use]
     pub fn causation_id(&self) -> Option<&str> {
         self.headers.get(&header::CAUSATION_ID)
+    }
+
+    /// By what a transport that deduplicates knows the message again: its id. A dead letter has the id of its original, whose
+    /// duplicate it is not, not even in the same stream; so its subject and the handler that gave it up come before it.
+    #[must_use]
+    pub fn deduplication_id(&self) -> Option<Cow<'_, str>> {
+        let id = self.id().filter(|id| !id.is_empty())?;
+        if !self.headers.contains(&header::ORIGINAL_SUBJECT) {
+            return Some(id.into());
+        }
+        let handler = self.headers.get(&header::HANDLER).unwrap_or_default();
+        Some(format!("{}/{handler}/{id}", self.subject).into())
     }
 
     /// When the requester stops waiting for the answer, `X-Deadline`, by its own clock.

@@ -37,16 +37,10 @@ const INSTRUCTIONS: [&str; 16] = [
 /// The headers of a message to be published, with the id by which the server deduplicates.
 pub(crate) fn headers(message: &Message<Bytes>) -> Option<HeaderMap> {
     let mut map = flux_nats::wire::headers(&message.headers)?;
-    if let Some(id) = message.id()
+    if let Some(id) = message.deduplication_id()
         && !message.headers.contains(MESSAGE_ID)
     {
-        // A dead letter keeps the id of its original, whose duplicate it is not, not even in the same stream.
-        if message.headers.contains(&header::ORIGINAL_SUBJECT) {
-            let handler = message.headers.get(&header::HANDLER).unwrap_or_default();
-            map.insert(MESSAGE_ID, format!("{}/{handler}/{id}", message.subject));
-        } else {
-            map.insert(MESSAGE_ID, id);
-        }
+        map.insert(MESSAGE_ID, &*id);
     }
     Some(map)
 }

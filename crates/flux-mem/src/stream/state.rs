@@ -81,11 +81,11 @@ impl State {
         };
         let sequence = match verdict {
             Ok(Verdict::Store { size }) => {
-                self.remember(message.id(), now);
+                self.remember(message.deduplication_id().as_deref(), now);
                 return Ok((self.append(message, size, now), false));
             }
             Ok(Verdict::Pass) => {
-                self.remember(message.id(), now);
+                self.remember(message.deduplication_id().as_deref(), now);
                 Ok((self.log.skip(), false))
             }
             Ok(Verdict::Duplicate { of }) => Ok((of, true)),
@@ -103,7 +103,7 @@ impl State {
             let message = format!("no stream takes it; this one takes {}", self.taken());
             return Err(Error::new(ErrorKind::Rejected, message));
         }
-        if let Some(sequence) = message.id().and_then(|id| self.ids.get(id)) {
+        if let Some(sequence) = message.deduplication_id().and_then(|id| self.ids.get(&*id)) {
             return Ok(Verdict::Duplicate { of: *sequence });
         }
         let content = content(message);
@@ -127,7 +127,7 @@ impl State {
 
     /// Remembers the id of the message that comes next.
     fn remember(&mut self, id: Option<&str>, now: Instant) {
-        if let Some(id) = id.filter(|id| !id.is_empty() && !self.window.is_zero()) {
+        if let Some(id) = id.filter(|_| !self.window.is_zero()) {
             let id: Arc<str> = id.into();
             self.ids_by_time.push_back((now, Arc::clone(&id)));
             self.ids.insert(id, self.log.next_sequence());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flux_core::{ErrorKind, Message, Publisher as _, Subscriber as _};
+use flux_core::{ErrorKind, Message, Publisher as _, Subscriber as _, header};
 use flux_mem::{ConsumerConfig, Discard, Mem, Retention, StreamConfig};
 
 use crate::{config, listen, put, put_with_id, stream, take, text};
@@ -165,4 +165,18 @@ async fn purge_removes_what_matches() {
     }
     assert_eq!(stream.purge("orders.a").unwrap(), 2);
     assert_eq!((stream.info().messages, consumer.info().unwrap().pending), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_is_no_duplicate_of_its_original() {
+    let stream = Mem::stream(StreamConfig::new("orders", ["orders.>", "dlq.>"])).unwrap();
+    let order = Message::new("orders.a", "x".into()).unwrap().with_id("one").unwrap();
+    assert!(!stream.send(order.clone()).await.unwrap().duplicate);
+    for handler in ["ship", "bill"] {
+        let mut letter = Message::new("dlq.orders.a", "x".into()).unwrap().with_headers(order.headers.clone());
+        letter.headers.insert(header::ORIGINAL_SUBJECT, "orders.a").unwrap();
+        letter.headers.insert(header::HANDLER, handler).unwrap();
+        assert!(!stream.send(letter.clone()).await.unwrap().duplicate, "{handler}");
+        assert!(stream.send(letter).await.unwrap().duplicate, "{handler}, once more");
+    }
 }
