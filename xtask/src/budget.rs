@@ -1,6 +1,7 @@
-//! What the smallest program costs: the crates it builds and the bytes of its binary.
+//! What the smallest program costs, and what each transport of the facade pulls in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
@@ -14,13 +15,17 @@ use crate::workspace::{self, Workspace};
 /// The program that is measured, and the profile that it is built with.
 const PROGRAM: &str = "flux-minimal";
 const PROFILE: &str = "minimal";
+/// The crate whose features are counted.
+const FACADE: &str = "flux";
 
 #[derive(Debug, Deserialize)]
 struct Budgets {
     minimal: Minimal,
+    /// Crates besides std, by the one feature of `flux` that is on.
+    features: BTreeMap<String, Budget>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 struct Minimal {
     crates: Budget,
     bytes: Budget,
@@ -37,49 +42,70 @@ struct Budget {
 pub(crate) fn run(workspace: &Workspace) -> Outcome {
     let budgets = read()?;
     let (crates, bytes) = measure(workspace)?;
-    let complaints = [budgets.minimal.crates.compare("crates", crates), budgets.minimal.bytes.compare("bytes", bytes)];
+    let mut complaints = vec![
+        budgets.minimal.crates.compare(PROGRAM, "crates", crates),
+        budgets.minimal.bytes.compare(PROGRAM, "bytes", bytes),
+    ];
+    for (feature, budget) in &budgets.features {
+        complaints.push(budget.compare(&format!("flux with `{feature}`"), "crates", crates_of(feature)?));
+    }
     Failure::unless_empty(complaints.into_iter().flatten().collect())?;
-    Ok(checked())
+    Ok(budgets.checked())
 }
 
 /// Writes what is measured now to `budgets.toml`; the limits stay.
 pub(crate) fn record(workspace: &Workspace) -> Outcome {
     let budgets = read()?;
     let (crates, bytes) = measure(workspace)?;
-    let text = budgets.minimal.record(crates, bytes);
+    let features = budgets.features.keys().map(|feature| Ok((feature.as_str(), crates_of(feature)?)));
+    let features = features.collect::<Result<BTreeMap<_, _>, Failure>>()?;
+    let text = budgets.record(crates, bytes, &features);
     fs::write(file(), text).map_err(|error| format!("cannot write budgets.toml: {error}"))?;
-    Ok(checked())
+    Ok(budgets.checked())
 }
 
 impl Budget {
-    fn compare(self, what: &str, now: u64) -> Option<String> {
+    fn compare(self, program: &str, what: &str, now: u64) -> Option<String> {
         let Self { limit, measured } = self;
-        println!("{PROGRAM}: {now} {what}, {measured} when last recorded, at most {limit}");
+        println!("{program}: {now} {what}, {measured} when last recorded, at most {limit}");
         (now > limit)
-            .then(|| format!("{now} {what}, at most {limit}; `cargo tree -p {PROGRAM} -e normal` shows the crates"))
+            .then(|| format!("{program}: {now} {what}, at most {limit}; `cargo tree -e normal` shows the crates"))
     }
 }
 
-impl Minimal {
-    fn record(&self, crates: u64, bytes: u64) -> String {
-        format!(
-            "# What the smallest program costs (`xtask/fixtures/minimal`, profile `{PROFILE}`). The limits are\n\
-             # promises; `cargo xtask budget --record` rewrites what was measured.\n\n\
+impl Budgets {
+    fn record(&self, crates: u64, bytes: u64, features: &BTreeMap<&str, u64>) -> String {
+        let Minimal { crates: most_crates, bytes: most_bytes } = self.minimal;
+        let mut text = format!(
+            "# What the smallest program costs (`xtask/fixtures/minimal`, profile `{PROFILE}`), and how many crates `flux`\n\
+             # is with one feature. The limits are promises; `cargo xtask budget --record` rewrites what was measured.\n\n\
              [minimal]\n\
              bytes = {{ limit = {}, measured = {bytes} }}\n\
-             crates = {{ limit = {}, measured = {crates} }}\n",
-            self.bytes.limit, self.crates.limit
-        )
+             crates = {{ limit = {}, measured = {crates} }}\n\n\
+             [features]\n",
+            most_bytes.limit, most_crates.limit
+        );
+        for (feature, Budget { limit, .. }) in &self.features {
+            let measured = features.get(feature.as_str()).copied().unwrap_or_default();
+            let _ = writeln!(text, "{feature} = {{ limit = {limit}, measured = {measured} }}");
+        }
+        text
+    }
+
+    fn checked(&self) -> Checked {
+        Checked { count: 2 + self.features.len(), what: "budgets" }
     }
 }
 
-fn checked() -> Checked {
-    Checked { count: 2, what: "budgets" }
+/// The crates besides std and the facade itself.
+fn crates_of(feature: &str) -> Result<u64, Failure> {
+    let args = ["tree", "-p", FACADE, "--no-default-features", "--edges=normal", "--prefix=none", "--format={p}"];
+    Ok(count(&Cargo::new(args).args(["--features", feature]).output()?, FACADE))
 }
 
 fn measure(workspace: &Workspace) -> Result<(u64, u64), Failure> {
     let args = ["tree", "-p", PROGRAM, "--edges=normal", "--prefix=none", "--format={p}"];
-    let crates = count(&Cargo::new(args).output()?);
+    let crates = count(&Cargo::new(args).output()?, PROGRAM);
     // It runs as well: a small program that does nothing would be easy.
     Cargo::new(["run", "--quiet", "--profile", PROFILE, "-p", PROGRAM]).run()?;
     let program = format!("{PROGRAM}{}", std::env::consts::EXE_SUFFIX);
@@ -88,11 +114,11 @@ fn measure(workspace: &Workspace) -> Result<(u64, u64), Failure> {
     Ok((crates, bytes.len()))
 }
 
-/// The crates besides std and the program itself; ours count like any other.
-fn count(tree: &str) -> u64 {
+/// The crates besides std and `root` itself; ours count like any other.
+fn count(tree: &str, root: &str) -> u64 {
     let name_and_version = |line: &str| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
     let crates: BTreeSet<String> = tree.lines().map(name_and_version).collect();
-    let program = format!("{PROGRAM} ");
+    let program = format!("{root} ");
     let others = crates.iter().filter(|name| !name.starts_with(&program));
     others.fold(0, |sum, _| sum + 1)
 }
@@ -113,20 +139,21 @@ mod tests {
     #[test]
     fn a_crate_counts_once_and_the_program_not_at_all() {
         let tree = "flux-minimal v0.1.0 (here)\nflux v0.1.0 (here)\nbytes v1.12.1\nbytes v1.12.1 (*)\n";
-        assert_eq!(count(tree), 2);
+        assert_eq!(count(tree, PROGRAM), 2);
     }
 
     #[test]
     fn over_the_limit_is_a_failure() {
         let budget = Budget { limit: 20, measured: 3 };
-        assert!(budget.compare("crates", 20).is_none());
-        assert!(budget.compare("crates", 21).is_some());
+        assert!(budget.compare("it", "crates", 20).is_none());
+        assert!(budget.compare("it", "crates", 21).is_some());
     }
 
     #[test]
     fn the_file_of_the_repository_is_what_record_writes() {
         let text = fs::read_to_string(file()).unwrap();
-        let Budgets { minimal } = toml::from_str(&text).unwrap();
-        assert_eq!(minimal.record(minimal.crates.measured, minimal.bytes.measured), text);
+        let budgets: Budgets = toml::from_str(&text).unwrap();
+        let features = budgets.features.iter().map(|(feature, budget)| (feature.as_str(), budget.measured)).collect();
+        assert_eq!(budgets.record(budgets.minimal.crates.measured, budgets.minimal.bytes.measured, &features), text);
     }
 }
