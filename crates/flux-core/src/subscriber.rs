@@ -117,6 +117,7 @@ macro_rules! through_dyn {
 }
 through_dyn!(DynSubscriber, DynQueueSubscriber);
 
+#[diagnostic::do_not_recommend]
 impl<T> QueueSubscriber<T> for dyn DynQueueSubscriber<T> + '_ {
     async fn subscribe_group(&self, filter: &str, group: &str) -> Result<Self::Deliveries> {
         self.subscribe_group_dyn(filter, group).await
@@ -138,6 +139,7 @@ macro_rules! through_pointer {
             }
         }
 
+        #[diagnostic::do_not_recommend]
         impl<T, S: QueueSubscriber<T> + ?Sized> QueueSubscriber<T> for $pointer {
             fn subscribe_group(&self, filter: &str, group: &str) -> impl Future<Output = Result<Self::Deliveries>> + Send {
                 (**self).subscribe_group(filter, group)
