@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "a script is as long as the test that wrote it")]
 #![expect(clippy::unnecessary_wraps, reason = "deliveries are items of a stream, which are results")]
 
+mod digits;
 mod double;
 
 mod answer;
@@ -15,3 +16,4 @@ mod letters;
 mod order;
 mod rebuild;
 mod settled;
+mod stream;
