@@ -10,9 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use flux_core::{Backlog, Outstanding};
-
 pub(crate) use close::Close;
+pub(crate) use members::MemberBacklog;
 pub(crate) use room::WaitForRoom;
 pub(crate) use state::Notice;
 use state::{Phase, State};
@@ -104,6 +103,7 @@ impl<M> Queue<M> {
         if !state.items.is_empty() {
             if self.group.is_some() {
                 buffer.push(&mut state.items.pop());
+                state.count_taken(member);
             } else {
                 mem::swap(&mut state.items, buffer);
             }
@@ -177,11 +177,5 @@ impl<M> Queue<M> {
 
     fn lock(&self) -> MutexGuard<'_, State<M>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<M: Send> Backlog for Queue<M> {
-    fn outstanding(&self) -> Outstanding {
-        Outstanding::Accepted(self.lock().accepted)
     }
 }

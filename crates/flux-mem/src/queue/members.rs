@@ -1,7 +1,10 @@
 //! Who takes from a queue: one stream, or the members of a group.
 
 use std::mem;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+use flux_core::{Backlog, Outstanding};
 
 use super::{Phase, Queue};
 use crate::ring::Ring;
@@ -13,7 +16,11 @@ impl<M> Queue<M> {
         let mut state = self.lock();
         state.members += 1;
         state.joined += 1;
-        state.joined
+        let member = state.joined;
+        if self.group.is_some() {
+            state.taken.push((member, 0));
+        }
+        member
     }
 
     /// A member less. Tells whether none is left.
@@ -21,6 +28,7 @@ impl<M> Queue<M> {
         let mut state = self.lock();
         state.members -= 1;
         state.sleepers.retain(|(sleeper, _)| *sleeper != member);
+        state.taken.retain(|(taker, _)| *taker != member);
         state.members == 0
     }
 
@@ -36,5 +44,22 @@ impl<M> Queue<M> {
         drop(state);
         wakes.wake();
         items
+    }
+}
+
+/// How far one member is behind. What other members of its group took is not its own.
+pub(crate) struct MemberBacklog<M> {
+    pub(crate) queue: Arc<Queue<M>>,
+    pub(crate) member: usize,
+}
+
+impl<M: Send> Backlog for MemberBacklog<M> {
+    fn outstanding(&self) -> Outstanding {
+        let state = self.queue.lock();
+        if self.queue.group.is_none() {
+            return Outstanding::Accepted(state.accepted);
+        }
+        let own = state.taken.iter().find(|(taker, _)| *taker == self.member).map_or(0, |(_, taken)| *taken);
+        Outstanding::Accepted(own + state.items.len() as u64)
     }
 }
