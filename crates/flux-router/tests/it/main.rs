@@ -13,7 +13,20 @@ mod drain;
 mod extract;
 mod ladder;
 mod letters;
+mod options;
 mod order;
 mod rebuild;
 mod settled;
 mod stream;
+
+use flux_core::Result;
+use flux_router::{Handle, Report, Router};
+use tokio::task::JoinHandle;
+
+/// Runs a router until it is live.
+async fn start(router: Router) -> (Handle, JoinHandle<Result<Report>>) {
+    let handle = router.handle();
+    let running = tokio::spawn(router.run());
+    handle.ready().await.unwrap();
+    (handle, running)
+}

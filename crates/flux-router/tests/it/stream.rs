@@ -5,16 +5,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use flux_core::{Error, ErrorKind, Failure, Message, Publisher as _, Typed, header};
+use flux_core::{ErrorKind, Failure, Message, Publisher as _, Typed, header};
 use flux_mem::{ConsumerConfig, Discard, Mem, MemConsumer, MemStream, StreamConfig};
-use flux_router::{Handle, Ladder, Report, Route, Router};
-use tokio::task::JoinHandle;
+use flux_router::{Ladder, Route, Router};
 use tokio::time::Instant;
 
 use crate::digits::Digits;
 use crate::double::idle;
-
-type Running = JoinHandle<Result<Report, Error>>;
+use crate::start;
 
 fn config() -> StreamConfig {
     StreamConfig::new("numbers", ["numbers.>", "dlq.>", "next.>"])
@@ -27,13 +25,6 @@ fn stream() -> MemStream {
 /// The consumer that survives its routers.
 fn durable(stream: &MemStream) -> Typed<MemConsumer, Digits> {
     stream.consumer(ConsumerConfig::durable("work").with_filter("numbers.>")).unwrap().typed(Digits)
-}
-
-async fn start(router: Router) -> (Handle, Running) {
-    let handle = router.handle();
-    let running = tokio::spawn(router.run());
-    handle.ready().await.unwrap();
-    (handle, running)
 }
 
 /// Runs a handler that takes whatever is left, however often it was delivered before, and returns what it got.
