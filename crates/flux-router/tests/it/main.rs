@@ -17,6 +17,7 @@ mod options;
 mod order;
 mod rebuild;
 mod settled;
+mod signals;
 mod stream;
 
 use flux_core::Result;
