@@ -41,12 +41,19 @@ async fn a_drain_finishes_what_was_taken_and_flushes_last() {
 
 #[tokio::test(start_paused = true)]
 async fn what_outlives_the_drain_is_withheld_not_nakked() {
+    let alive = Arc::new(());
+    let held = Arc::clone(&alive);
     let script = Script::default();
     let sender = script.subscription();
     sender.send(script.delivery(1, 1)).unwrap();
-    let router = Router::new()
-        .drain_for(Duration::from_secs(5))
-        .route("numbers.*", &script, |_: Message<u64>| std::future::pending::<Result<(), Failure>>());
+    let router = Router::new().drain_for(Duration::from_secs(5)).route("numbers.*", &script, move |_: Message<u64>| {
+        let held = Arc::clone(&held);
+        async move {
+            std::future::pending::<()>().await;
+            drop(held);
+            Ok::<(), Failure>(())
+        }
+    });
     let handle = router.handle();
     let running = tokio::spawn(router.run());
     handle.ready().await.unwrap();
@@ -54,6 +61,7 @@ async fn what_outlives_the_drain_is_withheld_not_nakked() {
     handle.stop();
     let report = running.await.unwrap().unwrap();
     assert_eq!(script.log(), [Did::Flushed]);
+    assert_eq!(Arc::strong_count(&alive), 1, "the handler is gone before `run` returns");
     assert_eq!((report.withheld, report.is_drained()), (1, false));
 }
 

@@ -227,13 +227,16 @@ async fn an_unknown_content_type_is_a_letter_with_its_bytes_and_headers() {
 async fn a_panic_on_every_delivery_ends_as_a_letter() {
     let stream = stream();
     let panics = |_: Message<u64>| async { panic!("boom") as Result<(), Failure> };
-    let (handle, running) = start(Router::new().route("numbers.>", &stream.clone().typed(Digits), panics)).await;
-    stream.publish("numbers.new", Bytes::from_static(b"1")).await.unwrap();
+    // Called again in place, the handler gets a copy of the value; the letter still has the bytes.
+    let route = Route::new("numbers.>", &stream.clone().typed(Digits), panics).ladder(Ladder::new().with_in_place(2));
+    let (handle, running) = start(Router::new().add(route)).await;
+    stream.publish("numbers.new", Bytes::from_static(b"0001")).await.unwrap();
     handle.settled().await.unwrap();
     let letters = letters(&stream);
+    assert_eq!(&letters[0].payload[..], b"0001");
     assert_eq!(letters[0].headers.get(&header::ERROR), Some("boom"));
     assert_eq!(letters[0].headers.get(&header::ERROR_CLASS), Some("panic"));
     handle.stop();
     let total = running.await.unwrap().unwrap().total();
-    assert_eq!((total.failed_panic, total.dead_lettered), (10, 1));
+    assert_eq!((total.failed_panic, total.dead_lettered), (20, 1));
 }
