@@ -9,7 +9,7 @@ use crate::child::Line;
 use crate::limit::Verdict;
 use crate::options::{Options, USAGE};
 use crate::stopwatch::Stopwatch;
-use crate::suite::{self, instructions, telemetry};
+use crate::suite::{self, instructions, stages, telemetry};
 use crate::{Result, environment, report};
 
 /// How long the rounds of one contender may take.
@@ -49,6 +49,9 @@ fn run(options: &Options) -> Result<bool> {
             say(&report::section(&suite, &measurements, &judged))?;
             verdicts.extend(judged);
         }
+    }
+    if all || what == "stages" {
+        verdicts.extend(said(stages::section(options)?)?);
     }
     if all || what == "telemetry" {
         verdicts.extend(said(telemetry::section(options)?)?);

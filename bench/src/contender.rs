@@ -5,9 +5,11 @@ use crate::stopwatch::Stopwatch;
 
 pub mod flux;
 pub mod mpsc;
+pub mod nats;
 pub mod omniqueue;
 pub mod ruststream;
 pub mod service;
+pub mod stages;
 pub mod stream;
 pub mod trie;
 

@@ -15,7 +15,9 @@ WHAT is one of
   mem           values moved between two tasks
   json          values that travel as JSON
   stream        the stream in memory, with a small and a large backlog
+  stages        what a stage adds to the function it wraps
   trie          one publish among many subscriptions
+  nats          a real nats-server: publish, request, JetStream (cargo xtask tools gets one)
   telemetry     what telemetry costs while no SDK is installed
   instructions  instructions per message, counted by callgrind (needs valgrind)
 

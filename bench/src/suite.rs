@@ -13,6 +13,8 @@ use crate::turns::{self, Turn};
 pub(crate) mod instructions;
 pub mod json;
 pub mod mem;
+pub mod nats;
+pub(crate) mod stages;
 pub mod stream;
 pub(crate) mod telemetry;
 pub mod trie;
@@ -43,6 +45,7 @@ pub fn all() -> Vec<Suite> {
     suites.extend(json::suites());
     suites.push(stream::suite());
     suites.push(trie::suite());
+    suites.extend(nats::suites());
     suites
 }
 
@@ -52,7 +55,7 @@ pub fn all() -> Vec<Suite> {
 ///
 /// When there is none, with the names there are.
 pub fn contender(name: &str) -> Result<Arc<dyn Contender>> {
-    let all: Vec<_> = all().into_iter().flat_map(|s| s.contenders).collect();
+    let all: Vec<_> = all().into_iter().flat_map(|s| s.contenders).chain(stages::contenders()).collect();
     let names: Vec<_> = all.iter().map(|contender| contender.name()).collect();
     let names = names.join("\n  ");
     all.into_iter()

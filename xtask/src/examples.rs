@@ -1,4 +1,4 @@
-//! The main example on real data, on each transport that runs in process.
+//! The main example on real data, on each transport.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::cargo::Cargo;
 use crate::step::{Checked, Outcome};
 use crate::workspace::Workspace;
 
-const TRANSPORTS: &[&str] = &["mem", "stream"];
+const TRANSPORTS: &[&str] = &["mem", "stream", "nats", "jetstream"];
 
 /// The step; the program asserts its own invariants and says so by its exit status.
 pub(crate) fn run(_: &Workspace) -> Outcome {

@@ -73,7 +73,7 @@ impl Scope {
         if carried.is_empty() {
             return Self::EMPTY;
         }
-        Self(Some(Box::new(Carried { headers: carried, trace: TraceContext::default() })))
+        Self(Some(Box::new(Carried { headers: carried, ..Carried::default() })))
     }
 
     #[cfg(feature = "telemetry")]

@@ -44,6 +44,13 @@ impl IntoOutcome for Outcome {
     }
 }
 
+/// `None` is what a stage makes of a message it leaves out on purpose: acknowledge it.
+impl<T: IntoOutcome> IntoOutcome for Option<T> {
+    fn into_outcome(self) -> Outcome {
+        self.map_or(Outcome::Ack, T::into_outcome)
+    }
+}
+
 /// Settles one delivery of a transport that redelivers.
 ///
 /// # Delivery

@@ -63,6 +63,12 @@ impl Subject {
         self.0.as_str()
     }
 
+    /// The text of a subject made from a literal, for transports that can keep it without a copy.
+    #[must_use]
+    pub const fn as_static(&self) -> Option<&'static str> {
+        self.0.as_static()
+    }
+
     /// The text's bytes. Cheaper than [`as_str`](Self::as_str) where bytes will do.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

@@ -15,6 +15,7 @@ use opentelemetry::trace::{Link, SpanKind, Status, TraceContextExt as _, Tracer 
 use opentelemetry::{Context, KeyValue};
 
 use crate::{Error, Headers, Scope, Subject, SubjectFilter, header};
+pub use detect::{meter, tracer};
 use instruments::Instruments;
 pub use trace_context::TraceContext;
 
@@ -93,9 +94,8 @@ impl Telemetry {
 
     #[cold]
     fn detect(&self) -> Option<Installed> {
-        let tracer = detect::tracer();
-        let instruments =
-            detect::meter().map(|meter| Instruments::new(&meter, self.0.system, self.0.template.as_ref()));
+        let tracer = tracer();
+        let instruments = meter().map(|meter| Instruments::new(&meter, self.0.system, self.0.template.as_ref()));
         (tracer.is_some() || instruments.is_some()).then_some(Installed { tracer, instruments })
     }
 

@@ -38,10 +38,23 @@ use crate::Mem;
 /// wire does; [`typed`](Self::typed) makes it carry values. Time is tokio's: under a paused clock, thirty seconds of ack wait
 /// take none.
 ///
+/// # Delivery
+/// At least once, in the order of the stream; what is delivered again comes before what is new. A message that was given up
+/// after its last delivery stays in the stream until a limit, a purge or a late ack removes it, whatever the retention.
+///
 /// As a [`Subscriber`](flux_core::Subscriber), each subscription is an ephemeral consumer of all that is in the stream; each
 /// queue group is a durable consumer of that name. Other wishes go through [`consumer`](Self::consumer).
 ///
 /// Cloning makes another handle of the same stream. What is in it is gone with the last one.
+///
+/// # Where a server differs
+/// - An ephemeral consumer is gone with its last handle; a server keeps one for 5 s after somebody asked for messages.
+/// - [`consumer`](Self::consumer) with another configuration for a durable one is an error; a server may update it.
+/// - A message is given up when its last delivery runs out or is nakked; a server notices when somebody asks for messages.
+/// - [`ConsumerInfo::redelivered`] counts deliveries; a server counts messages that are unsettled and were delivered again.
+/// - A limit on all bytes counts subjects, headers and payloads; a server adds 16 or more for each message. A message that is
+///   larger than this limit is refused; a server with [`Discard::Old`] takes it, and lets go of everything.
+/// - A duplicate window of zero turns deduplication off; on a server it stands for the default.
 #[derive(Clone)]
 pub struct MemStream(Arc<Inner>);
 
@@ -59,6 +72,7 @@ impl Inner {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let result = change(&mut state);
         let closed = state.closed;
+        let _payload = state.after.take_payload();
         let after = state.after.take(closed);
         drop(state);
         if let Some(after) = after {

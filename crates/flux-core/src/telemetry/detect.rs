@@ -12,8 +12,9 @@ use opentelemetry::{Context, InstrumentationScope};
 /// The global tracer, unless it is the one that does nothing.
 ///
 /// The do-nothing tracer hands out spans with their parent's context. An SDK's never does; asked under suppression, it
-/// also records nothing, so the question leaves no span behind.
-pub(super) fn tracer() -> Option<BoxedTracer> {
+/// also records nothing, so the question leaves no span behind. Ask once and keep the answer.
+#[must_use]
+pub fn tracer() -> Option<BoxedTracer> {
     let tracer = global::tracer_with_scope(scope());
     let parent = SpanContext::new(
         TraceId::from_bytes([1; 16]),
@@ -27,8 +28,10 @@ pub(super) fn tracer() -> Option<BoxedTracer> {
     (*span.span_context() != parent).then_some(tracer)
 }
 
-/// The global meter, unless it is the one that does nothing: that one drops the callbacks it is given.
-pub(super) fn meter() -> Option<Meter> {
+/// The global meter, unless it is the one that does nothing: that one drops the callbacks it is given. Ask once and
+/// keep the answer.
+#[must_use]
+pub fn meter() -> Option<Meter> {
     let meter = global::meter_with_scope(scope());
     let kept = Arc::new(());
     let held = Arc::clone(&kept);

@@ -66,7 +66,7 @@ async fn receive_as_member<S: QueueSubscriber<u32>>(subscriber: S, bus: &Numbers
     let mut deliveries = Box::pin(subscriber.subscribe_group("n", "workers").await?);
     let backlog = S::backlog(&deliveries).expect("the wire can tell");
     bus.publish("n", 6).await?;
-    assert_eq!(backlog.outstanding(), Outstanding::Accepted(1));
+    assert_eq!(backlog.outstanding().await?, Outstanding::Accepted(1));
     let delivery = next(deliveries.as_mut()).await.expect("live")?;
     let payload = delivery.message.payload;
     delivery.settle(Outcome::Ack).await?;
@@ -98,7 +98,7 @@ async fn a_boxed_subscription_tells_its_backlog() -> Result<()> {
     let backlog = ArcSubscriber::<u32>::backlog(&deliveries).expect("the wire can tell");
     bus.publish("n", 5).await?;
     bus.publish("n", 5).await?;
-    assert_eq!(backlog.outstanding(), Outstanding::Accepted(2));
+    assert_eq!(backlog.outstanding().await?, Outstanding::Accepted(2));
     let silent = BoxDeliveries::<u32>::new(deliveries);
     assert!(ArcSubscriber::<u32>::backlog(&silent).is_none(), "nobody knows how far behind it is");
     Ok(())

@@ -1,6 +1,7 @@
 //! A byte transport as a stranger would write it: subscriptions are channels, settlements are written down.
 
 use std::collections::VecDeque;
+use std::future::ready;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,8 +9,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use flux_core::{
-    Acker, Backlog, Batch, Bytes, Consumer, Delivery, Error, ErrorKind, Message, Metadata, Outstanding, Publisher,
-    QueueSubscriber, RemoteError, Reply, Requester, Responder, Result, SubjectFilter, Subscriber,
+    Acker, Backlog, Batch, BoxFuture, Bytes, Consumer, Delivery, Error, ErrorKind, Message, Metadata, Outstanding,
+    Publisher, QueueSubscriber, RemoteError, Reply, Requester, Responder, Result, SubjectFilter, Subscriber,
 };
 use futures_util::Stream;
 use tokio::sync::{mpsc, oneshot};
@@ -55,8 +56,8 @@ struct Subscription {
 struct Accepted(AtomicU64);
 
 impl Backlog for Accepted {
-    fn outstanding(&self) -> Outstanding {
-        Outstanding::Accepted(self.0.load(Ordering::Relaxed))
+    fn outstanding(&self) -> BoxFuture<'_, Result<Outstanding>> {
+        Box::pin(ready(Ok(Outstanding::Accepted(self.0.load(Ordering::Relaxed)))))
     }
 }
 

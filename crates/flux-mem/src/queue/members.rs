@@ -1,10 +1,11 @@
 //! Who takes from a queue: one stream, or the members of a group.
 
+use std::future::ready;
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use flux_core::{Backlog, Outstanding};
+use flux_core::{Backlog, BoxFuture, Outstanding, Result};
 
 use super::{Phase, Queue};
 use crate::ring::Ring;
@@ -53,13 +54,19 @@ pub(crate) struct MemberBacklog<M> {
     pub(crate) member: usize,
 }
 
-impl<M: Send> Backlog for MemberBacklog<M> {
-    fn outstanding(&self) -> Outstanding {
+impl<M> MemberBacklog<M> {
+    fn accepted(&self) -> u64 {
         let state = self.queue.lock();
         if self.queue.group.is_none() {
-            return Outstanding::Accepted(state.accepted);
+            return state.accepted;
         }
         let own = state.taken.iter().find(|(taker, _)| *taker == self.member).map_or(0, |(_, taken)| *taken);
-        Outstanding::Accepted(own + state.items.len() as u64)
+        own + state.items.len() as u64
+    }
+}
+
+impl<M: Send> Backlog for MemberBacklog<M> {
+    fn outstanding(&self) -> BoxFuture<'_, Result<Outstanding>> {
+        Box::pin(ready(Ok(Outstanding::Accepted(self.accepted()))))
     }
 }

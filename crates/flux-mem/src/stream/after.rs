@@ -28,9 +28,15 @@ impl After {
         }
     }
 
-    /// What there is to do, if anything. Only a stream that is closed has somebody who waits for the last settlement.
+    /// The payload that is alone in most cases, to be dropped without a lock held.
+    pub(super) fn take_payload(&mut self) -> Option<Bytes> {
+        self.payload.take()
+    }
+
+    /// What else there is to do, if anything. Only a stream that is closed has somebody who waits for the last settlement.
     pub(super) fn take(&mut self, closed: bool) -> Option<Self> {
-        let any = self.settled && closed || self.payload.is_some() || !self.wakes.is_empty();
+        self.settled &= closed;
+        let any = self.settled || !self.payloads.is_empty() || !self.wakes.is_empty();
         any.then(|| std::mem::replace(self, Self::new()))
     }
 

@@ -13,7 +13,8 @@ pub enum Retention {
     Limits,
     /// When every consumer that takes it has settled it, at once when there is none; or when a limit says so.
     Interest,
-    /// When its one consumer has settled it; or when a limit says so. Two consumers may not take the same messages.
+    /// When its one consumer has settled it; or when a limit says so. Two consumers may not take the same messages, and each
+    /// begins at the oldest one.
     WorkQueue,
 }
 
@@ -77,7 +78,8 @@ pub struct StreamConfig {
 }
 
 impl StreamConfig {
-    /// A stream that takes what these filters match.
+    /// A stream that takes what these filters match. As on a server, its name has at most 255 bytes, and no blank and none of
+    /// `.`, `*`, `>`, `/` and `\` in it.
     pub fn new<I>(name: impl Into<String>, subjects: I) -> Self
     where
         I: IntoIterator<Item: Into<String>>,
@@ -207,7 +209,7 @@ pub struct ConsumerConfig {
 }
 
 impl ConsumerConfig {
-    /// A consumer that stays, with its place in the stream, until it is deleted.
+    /// A consumer that stays, with its place in the stream, until it is deleted. For its name the same holds as for a stream's.
     pub fn durable(name: impl Into<String>) -> Self {
         Self { durable: Some(name.into()), ..Self::ephemeral() }
     }
@@ -225,7 +227,7 @@ impl ConsumerConfig {
         }
     }
 
-    /// Takes only what this filter matches; called again, also what the next one does.
+    /// Takes only what this filter matches; called again, also what the next one does. They may not match the same subjects.
     pub fn with_filter(mut self, filter: impl Into<String>) -> Self {
         self.filters.push(filter.into());
         self
@@ -237,7 +239,7 @@ impl ConsumerConfig {
         self
     }
 
-    /// How long a delivery may stay unsettled before it is repeated.
+    /// How long a delivery may stay unsettled before it is repeated. From a hundred years on: for ever.
     pub const fn with_ack_wait(mut self, wait: Duration) -> Self {
         self.ack_wait = wait;
         self
@@ -255,7 +257,8 @@ impl ConsumerConfig {
         self
     }
 
-    /// Takes the place of the ack wait: its first step after the first delivery, and so on; the last step stays.
+    /// Takes the place of the ack wait: its first step after the first delivery, and so on; the last step stays. No step is
+    /// zero, and there are no more of them than deliveries.
     pub fn with_backoff(mut self, steps: impl IntoIterator<Item = Duration>) -> Self {
         self.backoff = steps.into_iter().collect();
         self

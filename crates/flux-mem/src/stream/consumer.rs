@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::after::After;
 use super::config::ConsumerConfig;
 use super::deadlines::{Deadlines, later};
-use super::log::Log;
+use super::log::{Entry, Log};
 use crate::hash::TokenHash;
 
 /// The state of one consumer.
@@ -52,14 +52,6 @@ pub(super) struct InFlight {
     pub(super) runs_out: Option<Instant>,
     /// Whether it stands in `due` and waits for its next delivery.
     pub(super) is_due: bool,
-}
-
-/// What is to be delivered next.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Next {
-    pub(super) sequence: u64,
-    /// How often the message has been delivered, this time included.
-    pub(super) deliveries: u64,
 }
 
 impl Consumer {
@@ -126,26 +118,34 @@ impl Consumer {
         after.settled = true;
     }
 
-    /// The next delivery at this time, if there is one. What ran out after `cutoff` waits for another call.
-    pub(super) fn next(&mut self, log: &Log, now: Instant, cutoff: Instant, after: &mut After) -> Option<Next> {
+    /// What to deliver at this time, if anything, and how often it has been delivered then. What ran out after `cutoff` waits
+    /// for another call.
+    pub(super) fn next<'l>(
+        &mut self,
+        log: &'l Log,
+        now: Instant,
+        cutoff: Instant,
+        after: &mut After,
+    ) -> Option<(&'l Entry, u64)> {
         self.collect_due(cutoff, after);
         while let Some(sequence) = self.due.pop_front() {
             let Some(flight) = self.in_flight.get_mut(&sequence) else { continue };
+            let Some(entry) = log.get(sequence) else { continue };
             flight.deliveries += 1;
             flight.is_due = false;
             let deliveries = flight.deliveries;
             self.redelivered += 1;
             self.await_settlement(sequence, deliveries, now);
-            return Some(Next { sequence, deliveries });
+            return Some((entry, deliveries));
         }
         if self.in_flight.len() >= self.config.max_ack_pending {
             return None;
         }
-        let sequence = self.advance(log)?;
+        let entry = self.advance(log)?;
         self.pending -= 1;
-        self.in_flight.insert(sequence, InFlight { deliveries: 1, runs_out: None, is_due: false });
-        self.await_settlement(sequence, 1, now);
-        Some(Next { sequence, deliveries: 1 })
+        self.in_flight.insert(entry.sequence, InFlight { deliveries: 1, runs_out: None, is_due: false });
+        self.await_settlement(entry.sequence, 1, now);
+        Some((entry, 1))
     }
 
     /// When something will be due without anybody's doing.
@@ -242,20 +242,19 @@ impl Consumer {
         }
     }
 
-    /// The next place that was not delivered yet.
-    fn advance(&mut self, log: &Log) -> Option<u64> {
+    /// The next message that was not delivered yet.
+    fn advance<'l>(&mut self, log: &'l Log) -> Option<&'l Entry> {
         if self.pending == 0 {
             return None;
         }
         if let Some(sequence) = self.ahead.pop_first() {
-            return Some(sequence);
+            return log.get(sequence);
         }
         // Mostly it is the very next one, which is found faster than the next one that is left.
         let at_cursor = log.get(self.cursor).filter(|entry| self.takes(&entry.message.subject));
-        let found = at_cursor.or_else(|| log.from(self.cursor).find(|entry| self.takes(&entry.message.subject)));
-        let sequence = found?.sequence;
-        self.cursor = sequence + 1;
-        Some(sequence)
+        let found = at_cursor.or_else(|| log.from(self.cursor).find(|entry| self.takes(&entry.message.subject)))?;
+        self.cursor = found.sequence + 1;
+        Some(found)
     }
 }
 

@@ -68,8 +68,7 @@ impl StreamDeliveries {
     fn find(&self, state: &mut State, now: Instant, cutoff: Instant) -> Found {
         let closed = state.closed;
         let Some((consumer, log, after)) = state.consumer(self.consumer.id) else { return Found::End(End::Deleted) };
-        let next = consumer.next(log, now, cutoff, after);
-        let Some((next, entry)) = next.and_then(|next| Some((next, log.get(next.sequence)?))) else {
+        let Some((entry, deliveries)) = consumer.next(log, now, cutoff, after) else {
             return if closed && consumer.unsettled() == 0 {
                 Found::End(End::Closed)
             } else {
@@ -80,16 +79,16 @@ impl StreamDeliveries {
         let mut metadata = Metadata::default();
         let facts = &mut *metadata;
         facts.stream = Some(Arc::clone(&self.consumer.inner.name));
-        facts.sequence = Some(next.sequence);
+        facts.sequence = Some(entry.sequence);
         facts.consumer_sequence = Some(consumer.delivered);
-        facts.delivered = Some(next.deliveries);
+        facts.delivered = Some(deliveries);
         facts.pending = Some(consumer.pending);
-        facts.ack_wait = Some(consumer.config.wait(next.deliveries));
+        facts.ack_wait = Some(consumer.config.wait(deliveries));
         facts.max_deliver = consumer.config.max_deliver;
-        let (message, stored) = (entry.message.clone(), entry.stored);
+        let (message, stored, sequence) = (entry.message.clone(), entry.stored, entry.sequence);
         metadata.time = Some(state.time_of(stored));
         let inner = Arc::clone(&self.consumer.inner);
-        let acker = MemAcker { inner, consumer: self.consumer.id, sequence: next.sequence };
+        let acker = MemAcker { inner, consumer: self.consumer.id, sequence };
         Found::One(Delivery::new(message, metadata, acker))
     }
 

@@ -1,12 +1,14 @@
 //! Consumers as a program holds them.
 
 use std::fmt;
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use flux_core::{
-    Backlog, Batch, Consumer, Error, ErrorKind, Outstanding, QueueSubscriber, Result, SubjectFilter, Subscriber, Typed,
+    Backlog, Batch, BoxFuture, Consumer, Error, ErrorKind, Outstanding, QueueSubscriber, Result, SubjectFilter,
+    Subscriber, Typed,
 };
 
 use super::config::ConsumerConfig;
@@ -139,9 +141,9 @@ pub(super) struct ConsumerBacklog {
 }
 
 impl Backlog for ConsumerBacklog {
-    fn outstanding(&self) -> Outstanding {
+    fn outstanding(&self) -> BoxFuture<'_, Result<Outstanding>> {
         let unsettled = self.inner.now(|state, _| state.consumer(self.id).map(|(consumer, ..)| consumer.unsettled()));
-        Outstanding::Unsettled(unsettled.unwrap_or(0))
+        Box::pin(ready(Ok(Outstanding::Unsettled(unsettled.unwrap_or(0)))))
     }
 }
 

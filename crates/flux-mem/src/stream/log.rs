@@ -109,7 +109,10 @@ impl Log {
 
     pub(super) fn remove(&mut self, sequence: u64) -> Option<Entry> {
         let block = self.blocks.get_mut(&(sequence / BLOCK))?;
-        let entry = block.entries.remove(block.index(sequence)?)?;
+        let entry = match block.index(sequence)? {
+            0 => block.entries.pop_front()?,
+            index => block.entries.remove(index)?,
+        };
         block.held &= !bit(sequence);
         if block.held > 0 {
             block.shrink(4);

@@ -52,9 +52,9 @@ async fn of_what_is_too_old_without_anybody_looking() {
     let mut deliveries = listen(&consumer).await;
     let _unsettled = take(&mut deliveries).await;
     let backlog = MemConsumer::backlog(&deliveries).unwrap();
-    assert_eq!(backlog.outstanding(), Outstanding::Unsettled(2));
+    assert_eq!(backlog.outstanding().await.unwrap(), Outstanding::Unsettled(2));
     tokio::time::advance(Duration::from_secs(60)).await;
-    assert_eq!(backlog.outstanding(), Outstanding::Unsettled(0));
+    assert_eq!(backlog.outstanding().await.unwrap(), Outstanding::Unsettled(0));
     put(&stream, "orders.a", "x").await.unwrap();
     tokio::time::advance(Duration::from_secs(60)).await;
     assert_eq!(counts(&consumer), (0, 0, 1, 0, 0));

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use flux::Typed;
-use flux::mem::Mem;
 use flux::prelude::*;
+use flux::{ArcRequester, Typed};
 
+use crate::flight::{AirlineName, NameRequest};
 use crate::report::Carrier;
 
 /// A typed bus over the wire `W`.
@@ -20,7 +20,7 @@ pub(crate) struct Parts<W> {
     /// Carries flights and alerts.
     pub(crate) bus: Bus<W>,
     /// Carries requests for names.
-    pub(crate) requests: Bus<Mem>,
+    pub(crate) requests: ArcRequester<NameRequest, AirlineName>,
     pub(crate) decoded: Counter,
     pub(crate) dead_letters: Counter,
     pub(crate) duplicates: Counter,
@@ -36,7 +36,7 @@ pub(crate) struct Parts<W> {
 }
 
 impl<W> Desk<W> {
-    pub(crate) fn new(bus: Bus<W>, requests: Bus<Mem>) -> Self {
+    pub(crate) fn new(bus: Bus<W>, requests: ArcRequester<NameRequest, AirlineName>) -> Self {
         Self(Arc::new(Parts {
             bus,
             requests,

@@ -1,20 +1,37 @@
 //! The handlers. None of them knows what carries its messages.
 
-use flux::ErrorKind;
-use flux::mem::{Delivered, Stored};
+use flux::nats::Buffered;
 use flux::prelude::*;
+use flux::{ErrorKind, QueueSubscriber, jetstream, mem};
 
 use crate::desk::{Airlines, Bus, Desk, lock};
 use crate::flight::{AirlineName, Alert, Flight, NameRequest};
 
 /// A transport of bytes that the job can run on.
 pub(crate) trait Wire:
-    Publisher<flux::Bytes, Receipt: Told> + Subscriber<flux::Bytes, Deliveries: 'static> + Clone + 'static
+    Publisher<flux::Bytes, Receipt: Told> + QueueSubscriber<flux::Bytes, Deliveries: 'static> + Clone + 'static
 {
 }
 
 impl<W> Wire for W where
-    W: Publisher<flux::Bytes, Receipt: Told> + Subscriber<flux::Bytes, Deliveries: 'static> + Clone + 'static
+    W: Publisher<flux::Bytes, Receipt: Told> + QueueSubscriber<flux::Bytes, Deliveries: 'static> + Clone + 'static
+{
+}
+
+/// A transport of bytes that carries requests.
+pub(crate) trait Line:
+    Requester<flux::Bytes, flux::Bytes>
+    + Responder<flux::Bytes, flux::Bytes, Reply: 'static, Requests: 'static>
+    + Clone
+    + 'static
+{
+}
+
+impl<L> Line for L where
+    L: Requester<flux::Bytes, flux::Bytes>
+        + Responder<flux::Bytes, flux::Bytes, Reply: 'static, Requests: 'static>
+        + Clone
+        + 'static
 {
 }
 
@@ -23,13 +40,25 @@ pub(crate) trait Told {
     fn is_duplicate(&self) -> bool;
 }
 
-impl Told for Delivered {
+impl Told for Buffered {
     fn is_duplicate(&self) -> bool {
         false
     }
 }
 
-impl Told for Stored {
+impl Told for mem::Delivered {
+    fn is_duplicate(&self) -> bool {
+        false
+    }
+}
+
+impl Told for mem::Stored {
+    fn is_duplicate(&self) -> bool {
+        self.duplicate
+    }
+}
+
+impl Told for jetstream::Stored {
     fn is_duplicate(&self) -> bool {
         self.duplicate
     }

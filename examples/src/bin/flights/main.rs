@@ -1,6 +1,7 @@
 //! Real flights through typed handlers: `cargo run --release -p flux-examples --bin flights`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to its user")]
 
+mod carrier;
 mod desk;
 mod flight;
 mod handlers;
@@ -10,20 +11,25 @@ mod report;
 
 use std::io::{self, BufRead, IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flux::mem::{Mem, Retention, StreamConfig};
 use flux::prelude::*;
+use flux::router::Handle;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::{mpsc, watch};
 
+use crate::carrier::carry;
 use crate::desk::{Airlines, Bus, Desk};
-use crate::handlers::{Wire, on_alert, on_dead_letter, on_flight, on_name, on_raw, publish_line};
-use crate::options::{HELP, Options, Transport};
+use crate::handlers::{Line, Wire, on_alert, on_dead_letter, on_flight, on_name, on_raw, publish_line};
+use crate::options::{HELP, Options};
 use crate::report::Report;
 
 /// Lines that may be on their way at the same time.
 const IN_FLIGHT: u64 = 8_192;
+
+/// When a transport cannot tell what is on its way, and nothing comes for this long, nothing is.
+const SILENCE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let options = match Options::parse(lexopt::Parser::from_env()) {
@@ -46,7 +52,7 @@ fn main() -> ExitCode {
 }
 
 /// Why there is no report.
-enum Trouble {
+pub(crate) enum Trouble {
     Input(io::Error),
     Job(flux::Error),
 }
@@ -81,35 +87,34 @@ fn tell(options: &Options, report: &Report) -> ExitCode {
 
 #[tokio::main]
 async fn run(options: &Options, input: Box<dyn BufRead + Send>) -> Result<Report, Trouble> {
-    match options.transport {
-        Transport::Mem => job(Mem::new(), options, input).await,
-        Transport::Stream => {
-            let subjects = ["flights.>", "cancelled.>", "alerts.>", "dlq.>"];
-            let config = StreamConfig::new("flights", subjects).with_retention(Retention::Interest);
-            job(Mem::stream(config)?, options, input).await
-        }
-    }
+    carry(options, input).await
 }
 
-/// Wires the job up and runs it.
-async fn job<W: Wire>(wire: W, options: &Options, input: Box<dyn BufRead + Send>) -> Result<Report, Trouble> {
+/// Wires the job up and runs it: flights and alerts over `wire`, requests over `line`.
+pub(crate) async fn job<W: Wire, L: Line>(
+    wire: W,
+    line: L,
+    options: &Options,
+    input: Box<dyn BufRead + Send>,
+) -> Result<Report, Trouble> {
     let started = Instant::now();
     let bus: Bus<W> = Typed::new(wire.clone(), Json);
-    let requests = Mem::new().typed(Json);
-    let desk = Desk::new(bus.clone(), requests.clone());
+    let requests = Typed::new(line, Json);
+    let desk = Desk::new(bus.clone(), Arc::new(requests.clone()));
 
     let router = Router::new()
         .with_state(Airlines::new(options.fail_every))
         .respond("airlines.name", &requests, on_name)
         .with_state(desk.clone())
-        .route("flights.raw", &bus, on_raw)
+        .add(Route::new("flights.raw", &bus, on_raw).queue_group("lines"))
         .add(
             Route::new("flights.*.*", &bus, on_flight)
+                .queue_group("flights")
                 .concurrency(options.concurrency)
                 .ordered_by(|flight| flight.id().map(str::to_owned)),
         )
-        .route("alerts.>", &bus, on_alert)
-        .route("dlq.flights.raw", &wire, on_dead_letter);
+        .add(Route::new("alerts.>", &bus, on_alert).queue_group("alerts"))
+        .add(Route::new("dlq.flights.raw", &wire, on_dead_letter).queue_group("letters"));
 
     let handle = router.handle();
     let running = tokio::spawn(router.run());
@@ -117,7 +122,7 @@ async fn job<W: Wire>(wire: W, options: &Options, input: Box<dyn BufRead + Send>
     let mut signals = signals();
     let lines = feed(&bus, &desk, &mut signals, input).await?;
     tokio::select! {
-        settled = handle.settled() => settled?,
+        settled = settled(&handle, &bus) => settled?,
         () = signalled(&mut signals, 2) => {}
     }
     handle.stop();
@@ -140,6 +145,25 @@ async fn job<W: Wire>(wire: W, options: &Options, input: Box<dyn BufRead + Send>
     })
 }
 
+/// Waits until everything is handled. A transport that forgets cannot tell: there it is done when nothing has come for a while.
+async fn settled<W: Wire>(handle: &Handle, bus: &Bus<W>) -> flux::Result<()> {
+    match handle.settled().await {
+        Err(error) if error.kind() == flux::ErrorKind::Unsupported => {}
+        settled => return settled,
+    }
+    bus.wire().flush().await?;
+    let handled = || handle.metrics().total().handled;
+    let mut before = handled();
+    loop {
+        tokio::time::sleep(SILENCE).await;
+        let now = handled();
+        if now == before {
+            return Ok(());
+        }
+        before = now;
+    }
+}
+
 /// Publishes the lines until they end or somebody wants them to; returns how many.
 async fn feed<W: Wire>(
     bus: &Bus<W>,
@@ -149,7 +173,7 @@ async fn feed<W: Wire>(
 ) -> Result<u64, Trouble> {
     let bar = progress();
     let mut lines = read(input);
-    let mut published = 0;
+    let (mut published, mut lost) = (0, 0);
     loop {
         let line = tokio::select! {
             line = lines.recv() => line,
@@ -159,12 +183,27 @@ async fn feed<W: Wire>(
         publish_line(bus, line.map_err(Trouble::Input)?).await?;
         published += 1;
         bar.inc(1);
-        while *signals.borrow() == 0 && published - desk.decoded.value() - desk.dead_letters.value() >= IN_FLIGHT {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+        let behind = || published - desk.decoded.value() - desk.dead_letters.value();
+        while *signals.borrow() == 0 && behind() - lost >= IN_FLIGHT {
+            let before = behind();
+            if wait_for(|| behind() < before).await.is_err() {
+                // Nothing moves: what is missing was lost on the way, and is waited for no longer.
+                lost = before;
+            }
         }
     }
     bar.finish_and_clear();
     Ok(published)
+}
+
+/// Looks each millisecond, and gives up when nothing happens for a while.
+async fn wait_for(happened: impl Fn() -> bool + Send + Sync) -> Result<(), tokio::time::error::Elapsed> {
+    let look = async {
+        while !happened() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(SILENCE * 5, look).await
 }
 
 /// Counts the requests to stop: after the first no more lines are read, after the second nothing is waited for.

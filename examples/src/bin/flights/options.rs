@@ -12,7 +12,8 @@ Usage: flights [OPTIONS]
 
 Options:
       --input FILE       Flights, one JSON object a line; `-` is standard input [default: the first week of 2013]
-      --transport NAME   mem (channels) or stream (kept until settled) [default: stream]
+      --transport NAME   mem (channels), stream (kept until settled), nats or jetstream [default: stream]
+      --server URL       The nats-server to use [default: one of its own, on a free port]
       --concurrency N    Flights handled at the same time, from 1 [default: 4]
       --fail-every N     The airlines' desk fails each Nth request once, to show retries
       --json             Print the report as one JSON object
@@ -28,6 +29,8 @@ pub(crate) struct Options {
     pub(crate) input: Option<PathBuf>,
     /// What carries the messages.
     pub(crate) transport: Transport,
+    /// Where nats and jetstream connect to; `None` starts a server.
+    pub(crate) server: Option<String>,
     /// Flights handled at the same time.
     pub(crate) concurrency: usize,
     /// The desk fails each request whose number this divides, once.
@@ -43,6 +46,10 @@ pub(crate) enum Transport {
     Mem,
     /// An in-process stream: at least once.
     Stream,
+    /// Core NATS: at most once.
+    Nats,
+    /// A stream on a NATS server: at least once, and kept from run to run.
+    JetStream,
 }
 
 impl Options {
@@ -54,6 +61,7 @@ impl Options {
         let mut options = Self {
             input: Some(WEEK.into()),
             transport: Transport::Stream,
+            server: None,
             concurrency: 4,
             fail_every: None,
             json: false,
@@ -62,6 +70,7 @@ impl Options {
             match argument {
                 Arg::Long("input") => options.input = Some(parser.value()?).filter(|file| file != "-").map(Into::into),
                 Arg::Long("transport") => options.transport = transport(&parser.value()?.string()?)?,
+                Arg::Long("server") => options.server = Some(parser.value()?.string()?),
                 Arg::Long("concurrency") => {
                     options.concurrency = at_least_one("--concurrency", parser.value()?.parse()?)?;
                 }
@@ -73,6 +82,9 @@ impl Options {
                 other => return Err(other.unexpected()),
             }
         }
+        if options.server.is_some() && matches!(options.transport, Transport::Mem | Transport::Stream) {
+            return Err("--server is for the transports nats and jetstream".into());
+        }
         Ok(Some(options))
     }
 }
@@ -81,7 +93,9 @@ fn transport(name: &str) -> Result<Transport, lexopt::Error> {
     match name {
         "mem" => Ok(Transport::Mem),
         "stream" => Ok(Transport::Stream),
-        other => Err(format!("there is no transport `{other}`; there are: mem, stream").into()),
+        "nats" => Ok(Transport::Nats),
+        "jetstream" => Ok(Transport::JetStream),
+        other => Err(format!("there is no transport `{other}`; there are: mem, stream, nats, jetstream").into()),
     }
 }
 

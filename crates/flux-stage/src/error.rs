@@ -1,0 +1,167 @@
+//! How stages that are made of others fail.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+
+use flux_core::Failure;
+
+/// A stage failed, and this is which; see [`Named`](crate::Named).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StageError<E> {
+    stage: Cow<'static, str>,
+    error: E,
+}
+
+impl<E> StageError<E> {
+    /// `error` of the stage called `stage`.
+    pub fn new(stage: impl Into<Cow<'static, str>>, error: E) -> Self {
+        Self { stage: stage.into(), error }
+    }
+
+    /// The stage's name.
+    #[must_use]
+    pub fn stage(&self) -> &str {
+        &self.stage
+    }
+
+    /// How it failed.
+    pub const fn error(&self) -> &E {
+        &self.error
+    }
+
+    /// How it failed, without the name.
+    pub fn into_error(self) -> E {
+        self.error
+    }
+
+    /// As a handler's failure, of the class the error has by itself: `handler.named("book").map_err(StageError::into_failure)`.
+    pub fn into_failure(self) -> Failure
+    where
+        E: Into<Failure>,
+    {
+        let failure = self.error.into();
+        Failure::new(failure.class(), StageError { stage: self.stage, error: Flat(failure) })
+    }
+}
+
+impl<E> fmt::Display for StageError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "stage `{}` failed", self.stage)
+    }
+}
+
+impl<E: StdError + 'static> StdError for StageError<E> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&self.error)
+    }
+}
+
+/// A failure's error as a source.
+#[derive(Debug)]
+struct Flat(Failure);
+
+impl fmt::Display for Flat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.0.error(), f)
+    }
+}
+
+impl StdError for Flat {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.error().source()
+    }
+}
+
+/// A list of stages is empty where one has to be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoStages;
+
+impl NoStages {
+    /// The stages as a list, if there are any.
+    #[cfg(feature = "concurrent")]
+    pub(crate) fn unless_some<S>(stages: impl IntoIterator<Item = S>) -> Result<Vec<S>, Self> {
+        let stages: Vec<S> = stages.into_iter().collect();
+        if stages.is_empty() { Err(Self) } else { Ok(stages) }
+    }
+}
+
+impl fmt::Display for NoStages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there are no stages to choose from")
+    }
+}
+
+impl StdError for NoStages {}
+
+/// One of many inputs or stages failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexedError<E> {
+    /// Which, from 0, in the order they were given.
+    pub index: usize,
+    /// How.
+    pub error: E,
+}
+
+impl<E> fmt::Display for IndexedError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "number {} failed", self.index)
+    }
+}
+
+impl<E: StdError + 'static> StdError for IndexedError<E> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&self.error)
+    }
+}
+
+/// Some of many inputs or stages failed: those of [`FanOut`](crate::FanOut), [`MapEach`](crate::MapEach) or [`Race`](crate::Race).
+///
+/// The source is the first of them by index; [`failures`](Self::failures) has all that are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FanOutError<E> {
+    failures: Vec<IndexedError<E>>,
+    of: usize,
+}
+
+impl<E> FanOutError<E> {
+    /// `failures` of so many. They are sorted by index.
+    #[must_use]
+    pub fn new(mut failures: Vec<IndexedError<E>>, of: usize) -> Self {
+        failures.sort_by_key(|failure| failure.index);
+        Self { failures, of }
+    }
+
+    /// What failed, by index. With fail-fast it is the one failure that stopped the rest.
+    #[must_use]
+    pub fn failures(&self) -> &[IndexedError<E>] {
+        &self.failures
+    }
+
+    /// What failed, by index.
+    #[must_use]
+    pub fn into_failures(self) -> Vec<IndexedError<E>> {
+        self.failures
+    }
+
+    /// How many there were, those that did not fail included.
+    #[must_use]
+    pub fn of(&self) -> usize {
+        self.of
+    }
+}
+
+impl<E> fmt::Display for FanOutError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.failures.as_slice() {
+            [one] => write!(f, "number {} of {} failed", one.index, self.of),
+            many => write!(f, "{} of {} failed", many.len(), self.of),
+        }
+    }
+}
+
+impl<E: StdError + 'static> StdError for FanOutError<E> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.failures.first().map(|failure| &failure.error as _)
+    }
+}

@@ -1,0 +1,39 @@
+//! Every stage, on values.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[cfg(feature = "batch")]
+mod batch;
+#[cfg(feature = "breaker")]
+mod breaker;
+#[cfg(feature = "cache")]
+mod cache;
+mod compose;
+#[cfg(feature = "concurrent")]
+mod concurrent;
+mod depth;
+mod double;
+mod fallback;
+#[cfg(feature = "concurrent")]
+mod graph;
+#[cfg(feature = "hedge")]
+mod hedge;
+#[cfg(all(feature = "stream", feature = "tower"))]
+mod interop;
+#[cfg(feature = "limit")]
+mod limit;
+#[cfg(feature = "load")]
+mod load;
+#[cfg(feature = "messaging")]
+mod messaging;
+mod models;
+#[cfg(feature = "pace")]
+mod pace;
+#[cfg(feature = "retry")]
+mod retry;
+mod skip_take;
+#[cfg(all(feature = "concurrent", feature = "spawn"))]
+mod spawned;
+#[cfg(feature = "timeout")]
+mod timeout;
+#[cfg(feature = "window")]
+mod window;

@@ -1,0 +1,143 @@
+//! Retry: how often, when, how long apart, and what is left at the end.
+
+use std::error::Error;
+use std::pin::pin;
+use std::time::Duration;
+
+use flux_core::{Failure, FailureClass, Stage};
+use flux_stage::{Backoff, GaveUp, Retry, RetryExhausted};
+use tokio::time::Instant;
+
+use crate::double::{Act, Double, Fault, ms, poll_once};
+
+fn failing(times: u32) -> Double {
+    Double::new((1..=times).map(Act::Fail))
+}
+
+#[tokio::test(start_paused = true)]
+async fn success_ends_the_attempts() {
+    let double = failing(2);
+    let retry = Retry::new(double.clone()).with_attempts(5);
+    assert_eq!(retry.process(7).await, Ok(7));
+    assert_eq!(double.seen(), [7, 7, 7]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_attempts_are_bounded_and_each_error_is_kept() {
+    for (attempts, calls) in [(0, 1), (1, 1), (3, 3)] {
+        let double = failing(9);
+        let error = Retry::new(double.clone()).with_attempts(attempts).process(1).await.unwrap_err();
+        assert_eq!(double.calls(), calls);
+        assert_eq!(error.why(), GaveUp::Attempts);
+        let kept: Vec<_> = (1..).take(calls).map(Fault::Boom).collect();
+        assert_eq!(error.errors(), kept);
+        assert_eq!(error.source().map(ToString::to_string), kept.last().map(ToString::to_string));
+        assert_eq!(error.clone().into_last().as_ref(), kept.last());
+        assert_eq!(error.into_errors(), kept);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_not_worth_it_ends_the_attempts() {
+    let double = Double::new([Act::Fail(1), Act::Fail(2), Act::Fail(3)]);
+    let retry = Retry::new(double.clone()).when(|error: &Fault| *error != Fault::Boom(2)).with_attempts(9);
+    let error = retry.process(1).await.unwrap_err();
+    assert_eq!((double.calls(), error.why()), (2, GaveUp::Refused));
+    assert_eq!(error.to_string(), "2 attempts failed, another would not help");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_backoff_is_what_lies_between_attempts() {
+    let start = Instant::now();
+    let retry = Retry::new(failing(3)).with_attempts(4).with_backoff(Backoff::linear(ms(10)));
+    assert_eq!(retry.process(1).await, Ok(1));
+    assert_eq!(start.elapsed(), ms(10 + 20 + 30));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_cuts_off_an_attempt() {
+    let start = Instant::now();
+    let double = Double::new([Act::Fail(1), Act::Hang]);
+    let retry = Retry::new(double.clone()).with_backoff(Backoff::constant(ms(10))).with_deadline(ms(100));
+    let error = retry.process(1).await.unwrap_err();
+    assert_eq!((error.why(), error.errors().len()), (GaveUp::Deadline, 1));
+    assert_eq!(start.elapsed(), ms(100));
+    assert_eq!(double.running(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_past_the_deadline_does_not_begin() {
+    let start = Instant::now();
+    let double = failing(9);
+    let retry =
+        Retry::new(double.clone()).with_attempts(9).with_backoff(Backoff::constant(ms(40))).with_deadline(ms(100));
+    let error = retry.process(1).await.unwrap_err();
+    assert_eq!((error.why(), double.calls()), (GaveUp::Deadline, 3));
+    assert_eq!(start.elapsed(), ms(80));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_without_end_is_none() {
+    let retry = Retry::new(failing(1)).with_deadline(Duration::MAX);
+    assert_eq!(retry.process(1).await, Ok(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_retry_leaves_nothing_running() {
+    let double = Double::new([Act::Hang]);
+    let retry = Retry::new(double.clone());
+    {
+        let mut call = pin!(retry.process(1));
+        assert!(poll_once(call.as_mut()).is_pending());
+        assert_eq!(double.running(), 1);
+    }
+    tokio::time::sleep(ms(60_000)).await;
+    assert_eq!((double.running(), double.calls()), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_keeps_the_class_of_its_last_failure() {
+    async fn handler(_: u32) -> Result<(), Failure> {
+        Err(Failure::permanent("no such order"))
+    }
+    let worth_it = |failure: &Failure| failure.class() != FailureClass::Permanent;
+    let error = Retry::new(handler).when(worth_it).process(1).await.unwrap_err();
+    assert_eq!(error.errors().len(), 1);
+    assert_eq!(RetryExhausted::into_failure(error).class(), FailureClass::Permanent);
+}
+
+#[test]
+fn each_shape_of_backoff_grows_as_it_says() {
+    let pauses = |backoff: &Backoff| (1..=4).map(|failed| backoff.pause(failed).as_millis()).collect::<Vec<_>>();
+    assert_eq!(pauses(&Backoff::none()), [0; 4]);
+    assert_eq!(pauses(&Backoff::constant(ms(5))), [5; 4]);
+    assert_eq!(pauses(&Backoff::linear(ms(5))), [5, 10, 15, 20]);
+    let exponential = Backoff::exponential(ms(5)).with_jitter(0.0);
+    assert_eq!(pauses(&exponential), [5, 10, 20, 40]);
+    assert_eq!(pauses(&exponential.clone().with_factor(3.0)), [5, 15, 45, 135]);
+    assert_eq!(pauses(&exponential.clone().with_factor(0.1)), [5; 4]);
+    assert_eq!(pauses(&exponential.with_max(ms(12))), [5, 10, 12, 12]);
+    assert_eq!(pauses(&Backoff::own(|failed| ms(u64::from(failed * failed)))), [1, 4, 9, 16]);
+}
+
+#[test]
+fn a_backoff_that_grows_beyond_time_stays_at_the_end_of_it() {
+    assert_eq!(Backoff::exponential(ms(1)).with_jitter(0.0).pause(u32::MAX), Duration::MAX);
+    assert_eq!(Backoff::linear(Duration::MAX).pause(2), Duration::MAX);
+    assert_eq!(Backoff::exponential(ms(1)).with_max(ms(9)).with_jitter(0.0).pause(u32::MAX), ms(9));
+}
+
+#[test]
+fn jitter_takes_a_share_of_the_pause_and_a_seed_repeats_it() {
+    let seed = 7;
+    let pauses = |share| {
+        let backoff = Backoff::constant(ms(1_000)).with_jitter(share).with_seed(seed);
+        (0..200).map(move |_| backoff.pause(1)).collect::<Vec<_>>()
+    };
+    let half = pauses(0.5);
+    assert!(half.iter().all(|pause| (ms(500)..=ms(1_000)).contains(pause)), "seed {seed}: {half:?}");
+    assert!(half.iter().any(|pause| *pause < ms(600)) && half.iter().any(|pause| *pause > ms(900)), "seed {seed}");
+    assert!(pauses(1.0).iter().any(|pause| *pause < ms(100)), "seed {seed}");
+    assert!(pauses(9.0).iter().all(|pause| *pause <= ms(1_000)), "seed {seed}");
+    assert_eq!(half, pauses(0.5));
+}

@@ -1,0 +1,65 @@
+//! What carries the messages: the only file that knows the names of transports.
+
+use std::io::BufRead;
+use std::time::Duration;
+
+use flux::jetstream::{self, JetStream};
+use flux::mem::{self, Mem};
+use flux::nats::{Nats, NatsConfig};
+use flux::nats_server::{Server, ServerBuilder};
+
+use crate::options::{Options, Transport};
+use crate::report::Report;
+use crate::{Trouble, job};
+
+/// What the streams keep.
+const SUBJECTS: [&str; 4] = ["flights.>", "cancelled.>", "alerts.>", "dlq.>"];
+
+/// How long a stream on a server knows a flight again.
+const REMEMBERED: Duration = Duration::from_hours(24);
+
+/// Chooses what carries the messages, and nothing else.
+pub(crate) async fn carry(options: &Options, input: Box<dyn BufRead + Send>) -> Result<Report, Trouble> {
+    match options.transport {
+        Transport::Mem => job(Mem::new(), Mem::new(), options, input).await,
+        Transport::Stream => {
+            let config = mem::StreamConfig::new("flights", SUBJECTS).with_retention(mem::Retention::Interest);
+            job(Mem::stream(config)?, Mem::new(), options, input).await
+        }
+        Transport::Nats => {
+            let server = Broker::find(options, Server::builder()).await?;
+            let nats = Nats::connect(server.url(), NatsConfig::new().with_name("flights")).await?;
+            job(nats.clone(), nats, options, input).await
+        }
+        Transport::JetStream => {
+            let server = Broker::find(options, Server::builder().with_jetstream()).await?;
+            let jetstream = JetStream::connect(server.url()).await?;
+            let config = jetstream::StreamConfig::new("flights", SUBJECTS)
+                .with_retention(jetstream::Retention::Interest)
+                .with_duplicate_window(REMEMBERED);
+            job(jetstream.stream(config).await?, jetstream.nats().clone(), options, input).await
+        }
+    }
+}
+
+/// A server that runs already, or one of our own that ends with us.
+enum Broker {
+    Own(Server),
+    Theirs(String),
+}
+
+impl Broker {
+    async fn find(options: &Options, own: ServerBuilder) -> flux::Result<Self> {
+        match &options.server {
+            Some(url) => Ok(Self::Theirs(url.clone())),
+            None => own.start().await.map(Self::Own),
+        }
+    }
+
+    fn url(&self) -> &str {
+        match self {
+            Self::Own(server) => server.url(),
+            Self::Theirs(url) => url,
+        }
+    }
+}
