@@ -149,9 +149,11 @@ macro_rules! through_pointer {
 }
 through_pointer!(&S, Arc<S>, Box<S>);
 
+type AnyDeliveries<T> = dyn Stream<Item = Result<Delivery<T, BoxSettle>>> + Send;
+
 /// A boxed stream of deliveries of any transport.
 pub struct BoxDeliveries<T> {
-    deliveries: Pin<Box<dyn Stream<Item = Result<Delivery<T, BoxSettle>>> + Send>>,
+    deliveries: Pin<Box<AnyDeliveries<T>>>,
     backlog: Option<Arc<dyn Backlog>>,
 }
 

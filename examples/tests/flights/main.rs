@@ -1,4 +1,5 @@
 //! The program as a user runs it: what it reads, what it prints, and how it ends.
+#![expect(clippy::indexing_slicing, reason = "a field that is missing is a failure of the test")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod arguments;

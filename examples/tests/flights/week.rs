@@ -6,9 +6,11 @@ use serde_json::Value;
 
 use crate::{assert_counts, report, run, week};
 
+type Delays = BTreeMap<String, Vec<i64>>;
+
 /// What the program is to find, and the delays of each carrier's alerts.
-fn counted() -> (Vec<(&'static str, u64)>, BTreeMap<String, Vec<i64>>) {
-    let (mut lines, mut cancelled, mut alerts) = (0, 0, BTreeMap::<String, Vec<i64>>::new());
+fn counted() -> (Vec<(&'static str, u64)>, Delays) {
+    let (mut lines, mut cancelled, mut alerts) = (0, 0, Delays::new());
     for line in week().lines() {
         let flight: Value = serde_json::from_str(line).unwrap();
         lines += 1;

@@ -155,7 +155,7 @@ async fn a_letter_that_no_stream_takes_keeps_the_message_where_it_is() {
     let total = running.await.unwrap().unwrap().total();
     assert!(total.retried > 3, "it is tried again and again: {total:?}");
     assert_eq!((total.dead_lettered, total.lost), (0, 0));
-    let told = &events.lock().unwrap()[1];
+    let told = events.lock().unwrap()[1].clone();
     assert!(told.contains("`numbers.new`") && told.contains("dlq.numbers.new"), "{told}");
     assert_eq!(rest(&stream).await, [1]);
 }
