@@ -56,7 +56,10 @@ pub use scope::{Scope, Scoped};
 pub use settle::{Acker, BoxAcker, BoxSettle, DynAcker, DynSettle, IntoOutcome, NoAck, Outcome, Settle};
 pub use stage::{ArcStage, BoxStage, DynStage, Handler, Stage};
 pub use subject::Subject;
-pub use subscriber::{ArcSubscriber, BoxDeliveries, BoxSubscriber, DynSubscriber, QueueSubscriber, Subscriber};
+pub use subscriber::{
+    ArcQueueSubscriber, ArcSubscriber, BoxDeliveries, BoxQueueSubscriber, BoxSubscriber, DynQueueSubscriber,
+    DynSubscriber, QueueSubscriber, Subscriber,
+};
 pub use telemetry::Telemetry;
 pub use topic::Topic;
 pub use typed::{Typed, TypedDeliveries, TypedReply, TypedRequests};

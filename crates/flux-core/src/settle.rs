@@ -229,6 +229,8 @@ impl<A: Acker> DynAcker for A {
 /// A boxed [`Acker`] of any transport.
 pub type BoxAcker = Box<dyn DynAcker>;
 
+// Nobody who lacks an acker is helped by a box.
+#[diagnostic::do_not_recommend]
 impl Acker for BoxAcker {
     fn ack(self) -> impl Future<Output = Result<()>> + Send {
         self.ack_dyn()

@@ -110,6 +110,7 @@ macro_rules! boxed {
             }
         }
 
+        #[diagnostic::do_not_recommend]
         impl<In: Send, Out: Send, E: Send> Stage<In> for $name<In, Out, E> {
             type Out = Out;
             type Error = E;

@@ -66,35 +66,61 @@ pub trait QueueSubscriber<T>: Subscriber<T> {
     fn subscribe_group(&self, filter: &str, group: &str) -> impl Future<Output = Result<Self::Deliveries>> + Send;
 }
 
-/// A boxed stream of deliveries of any transport.
-pub type BoxDeliveries<T> = Pin<Box<dyn Stream<Item = Result<Delivery<T, BoxSettle>>> + Send>>;
-
 /// The object-safe twin of [`Subscriber`].
 pub trait DynSubscriber<T>: Send + Sync {
     /// As [`Subscriber::subscribe`].
     fn subscribe_dyn<'s>(&'s self, filter: &'s str) -> BoxFuture<'s, Result<BoxDeliveries<T>>>;
 }
 
+/// The object-safe twin of [`QueueSubscriber`].
+pub trait DynQueueSubscriber<T>: DynSubscriber<T> {
+    /// As [`QueueSubscriber::subscribe_group`].
+    fn subscribe_group_dyn<'s>(&'s self, filter: &'s str, group: &'s str) -> BoxFuture<'s, Result<BoxDeliveries<T>>>;
+}
+
 /// A boxed subscriber of any transport.
 pub type BoxSubscriber<T> = Box<dyn DynSubscriber<T>>;
 /// A shared subscriber of any transport.
 pub type ArcSubscriber<T> = Arc<dyn DynSubscriber<T>>;
+/// A boxed subscriber of any transport that has queue groups.
+pub type BoxQueueSubscriber<T> = Box<dyn DynQueueSubscriber<T>>;
+/// A shared subscriber of any transport that has queue groups.
+pub type ArcQueueSubscriber<T> = Arc<dyn DynQueueSubscriber<T>>;
 
 impl<T: 'static, S: Subscriber<T, Deliveries: 'static>> DynSubscriber<T> for S {
     fn subscribe_dyn<'s>(&'s self, filter: &'s str) -> BoxFuture<'s, Result<BoxDeliveries<T>>> {
-        Box::pin(async move {
-            let deliveries: BoxDeliveries<T> = Box::pin(Boxing { deliveries: self.subscribe(filter).await? });
-            Ok(deliveries)
-        })
+        Box::pin(async move { Ok(BoxDeliveries::of::<S>(self.subscribe(filter).await?)) })
     }
 }
 
-impl<T> Subscriber<T> for dyn DynSubscriber<T> + '_ {
-    type Acker = BoxSettle;
-    type Deliveries = BoxDeliveries<T>;
+impl<T: 'static, S: QueueSubscriber<T, Deliveries: 'static>> DynQueueSubscriber<T> for S {
+    fn subscribe_group_dyn<'s>(&'s self, filter: &'s str, group: &'s str) -> BoxFuture<'s, Result<BoxDeliveries<T>>> {
+        Box::pin(async move { Ok(BoxDeliveries::of::<S>(self.subscribe_group(filter, group).await?)) })
+    }
+}
 
-    async fn subscribe(&self, filter: &str) -> Result<Self::Deliveries> {
-        self.subscribe_dyn(filter).await
+macro_rules! through_dyn {
+    ($($twin:ident),*) => {$(
+        impl<T> Subscriber<T> for dyn $twin<T> + '_ {
+            type Acker = BoxSettle;
+            type Deliveries = BoxDeliveries<T>;
+
+            async fn subscribe(&self, filter: &str) -> Result<Self::Deliveries> {
+                self.subscribe_dyn(filter).await
+            }
+
+            fn backlog(deliveries: &Self::Deliveries) -> Option<Arc<dyn Backlog>> {
+                deliveries.backlog.clone()
+            }
+        }
+    )*};
+}
+through_dyn!(DynSubscriber, DynQueueSubscriber);
+
+#[diagnostic::do_not_recommend]
+impl<T> QueueSubscriber<T> for dyn DynQueueSubscriber<T> + '_ {
+    async fn subscribe_group(&self, filter: &str, group: &str) -> Result<Self::Deliveries> {
+        self.subscribe_group_dyn(filter, group).await
     }
 }
 
@@ -113,6 +139,7 @@ macro_rules! through_pointer {
             }
         }
 
+        #[diagnostic::do_not_recommend]
         impl<T, S: QueueSubscriber<T> + ?Sized> QueueSubscriber<T> for $pointer {
             fn subscribe_group(&self, filter: &str, group: &str) -> impl Future<Output = Result<Self::Deliveries>> + Send {
                 (**self).subscribe_group(filter, group)
@@ -121,6 +148,41 @@ macro_rules! through_pointer {
     )*};
 }
 through_pointer!(&S, Arc<S>, Box<S>);
+
+type AnyDeliveries<T> = dyn Stream<Item = Result<Delivery<T, BoxSettle>>> + Send;
+
+/// A boxed stream of deliveries of any transport.
+pub struct BoxDeliveries<T> {
+    deliveries: Pin<Box<AnyDeliveries<T>>>,
+    backlog: Option<Arc<dyn Backlog>>,
+}
+
+impl<T: 'static> BoxDeliveries<T> {
+    /// Boxes the deliveries of `S`, and keeps what tells how far behind they are.
+    fn of<S: Subscriber<T, Deliveries: 'static>>(deliveries: S::Deliveries) -> Self {
+        let backlog = S::backlog(&deliveries);
+        Self { backlog, ..Self::new(deliveries) }
+    }
+
+    /// Boxes `deliveries`. They have no [`backlog`](Subscriber::backlog).
+    pub fn new<A: Settle>(deliveries: impl Stream<Item = Result<Delivery<T, A>>> + Send + 'static) -> Self {
+        Self { deliveries: Box::pin(Boxing { deliveries }), backlog: None }
+    }
+}
+
+impl<T> Stream for BoxDeliveries<T> {
+    type Item = Result<Delivery<T, BoxSettle>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.deliveries.as_mut().poll_next(cx)
+    }
+}
+
+impl<T> fmt::Debug for BoxDeliveries<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BoxDeliveries")
+    }
+}
 
 pin_project! {
     /// Boxes the acker of each delivery.

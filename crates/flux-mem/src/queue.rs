@@ -5,15 +5,13 @@ mod members;
 mod room;
 mod state;
 
-use std::future::ready;
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use flux_core::{Backlog, BoxFuture, Outstanding, Result};
-
 pub(crate) use close::Close;
+pub(crate) use members::MemberBacklog;
 pub(crate) use room::WaitForRoom;
 pub(crate) use state::Notice;
 use state::{Phase, State};
@@ -105,6 +103,7 @@ impl<M> Queue<M> {
         if !state.items.is_empty() {
             if self.group.is_some() {
                 buffer.push(&mut state.items.pop());
+                state.count_taken(member);
             } else {
                 mem::swap(&mut state.items, buffer);
             }
@@ -178,12 +177,5 @@ impl<M> Queue<M> {
 
     fn lock(&self) -> MutexGuard<'_, State<M>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<M: Send> Backlog for Queue<M> {
-    fn outstanding(&self) -> BoxFuture<'_, Result<Outstanding>> {
-        let accepted = Outstanding::Accepted(self.lock().accepted);
-        Box::pin(ready(Ok(accepted)))
     }
 }

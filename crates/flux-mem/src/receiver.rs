@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use flux_core::{Result, SubjectFilter};
 
 use crate::mem::Shared;
-use crate::queue::{Notice, Queue};
+use crate::queue::{MemberBacklog, Notice, Queue};
 use crate::registry::Item;
 use crate::ring::Ring;
 
@@ -37,6 +37,11 @@ impl<M: Item> Receiver<M> {
 
     pub(crate) const fn queue(&self) -> &Arc<Queue<M>> {
         &self.queue
+    }
+
+    /// What tells how far this member is behind.
+    pub(crate) fn backlog(&self) -> MemberBacklog<M> {
+        MemberBacklog { queue: Arc::clone(&self.queue), member: self.member }
     }
 
     /// The next item, when it was taken from the queue already.

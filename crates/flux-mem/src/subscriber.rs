@@ -32,8 +32,7 @@ impl<T: Clone + Send + 'static> Subscriber<T> for Mem {
     }
 
     fn backlog(deliveries: &MemDeliveries<T>) -> Option<Arc<dyn Backlog>> {
-        let queue = Arc::clone(deliveries.receiver.queue());
-        Some(queue)
+        Some(Arc::new(deliveries.receiver.backlog()))
     }
 }
 

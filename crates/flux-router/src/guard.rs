@@ -62,11 +62,12 @@ pub(crate) fn poll_caught<F: Future + ?Sized>(
 ) -> Poll<Ended<F::Output>> {
     match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
         Ok(poll) => poll.map(Ended::Done),
-        Err(payload) => Poll::Ready(Ended::Panicked(text(payload.as_ref()))),
+        Err(payload) => Poll::Ready(Ended::Panicked(panic_text(payload.as_ref()))),
     }
 }
 
-fn text(payload: &(dyn Any + Send)) -> String {
+/// What a panic said.
+pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("the panic had no message").to_owned()

@@ -122,22 +122,20 @@ impl Handle {
         Report { routes: self.routes().iter().map(report).collect(), withheld: 0 }
     }
 
-    /// Stops a route from taking deliveries; what it has taken is finished.
+    /// Stops a route, or all of this name, from taking deliveries; what was taken is finished.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`] when no route has this name.
     pub fn pause(&self, route: &str) -> Result<()> {
-        self.find(route)?.pause(true);
-        Ok(())
+        self.pause_all(route, true)
     }
 
-    /// Lets a paused route go on.
+    /// Lets a paused route, or all of this name, go on.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`] when no route has this name.
     pub fn resume(&self, route: &str) -> Result<()> {
-        self.find(route)?.pause(false);
-        Ok(())
+        self.pause_all(route, false)
     }
 
     /// Asks the router to drain and stop, as its shutdown signal does.
@@ -154,12 +152,18 @@ impl Handle {
         self.0.routes.get().map(Vec::as_slice).unwrap_or_default()
     }
 
-    fn find(&self, name: &str) -> Result<&Arc<Shared>> {
-        self.routes().iter().find(|route| route.name == name).ok_or_else(|| {
-            let known: Vec<_> = self.routes().iter().map(|route| route.name.as_str()).collect();
-            let message = format!("no route is called `{name}`; there are: {}", known.join(", "));
-            Error::new(ErrorKind::InvalidInput, message)
-        })
+    fn pause_all(&self, name: &str, pause: bool) -> Result<()> {
+        let mut found = false;
+        for route in self.routes().iter().filter(|route| route.name == name) {
+            route.pause(pause);
+            found = true;
+        }
+        if found {
+            return Ok(());
+        }
+        let known: Vec<_> = self.routes().iter().map(|route| route.name.as_str()).collect();
+        let message = format!("no route is called `{name}`; there are: {}", known.join(", "));
+        Err(Error::new(ErrorKind::InvalidInput, message))
     }
 }
 

@@ -18,10 +18,12 @@ tokio::task_local! {
 /// Any [`Stage`] over `Message<T>`, which includes every `async fn` of one message; or an `async fn` with up to four
 /// extractors after the message. `T` and `M` are inferred.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot handle messages with payload `{T}`",
-    label = "not a handler",
-    note = "write `async fn name(message: Message<{T}>) -> Result<(), Failure>`; up to four extractors may follow the message",
-    note = "every extractor must fit the router's state, `{S}`, and the returned future must be `Send`"
+    message = "`{Self}` cannot be the handler of this route",
+    label = "not a handler of `Message<{T}>`",
+    note = "a handler takes the whole message, not only its payload: `async fn name(message: Message<{T}>) -> Result<(), Failure>`; one that answers requests returns the response instead of `()`",
+    note = "up to four extractors may follow the message: `State<T>`, `Tokens<T>`, `Metadata`, `Headers`, `Subject`; `State<T>` needs `Router::with_state` before the route, the state is `{S}` here",
+    note = "a transport that carries `Bytes` takes handlers of other types through a codec: `bus.typed(Json)`",
+    note = "the future must be `Send`: a value that is not, such as an `Rc` or a lock's guard, may not live across an `.await`"
 )]
 pub trait IntoHandler<T, S, M> {
     /// The stage that the route runs.

@@ -69,6 +69,16 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
         Ok(())
     }
 
+    /// Gives up a message that the handler is never called with.
+    pub(crate) async fn refuse<A: Settle>(&mut self, taken: &mut Option<Result<Case<T, A>>>, fault: Fault) {
+        if let Some(Ok(case)) = taken {
+            self.counters.fail(fault.class, fault.then);
+            let outcome = self.give_up(case, case.attempt(), &fault).await;
+            self.settle(case.acker.take(), outcome).await;
+            *taken = None;
+        }
+    }
+
     /// After a failure, the next step of the ladder: `None` when the handler is to be called again.
     async fn climb<A: Settle>(&self, case: &mut Case<T, A>, fault: &Fault, climbed: &mut Climbed) -> Option<Outcome> {
         let attempt = case.attempt() + climbed.waits;
@@ -117,7 +127,7 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
             Ended::TimedOut(limit) => Fault::retry("timeout", format!("the handler took longer than {limit:?}")),
         };
         processing.finish(Some((fault.class, &fault.text)));
-        self.tally(&fault);
+        self.counters.fail(fault.class, fault.then);
         Err(fault)
     }
 
@@ -246,16 +256,5 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
     /// Waits before the next call in place; a drain does not wait.
     async fn wait(&self, delay: Duration) {
         let _ = race(pin!(sleep(delay)), self.shared.stop.asked()).await;
-    }
-
-    fn tally(&self, fault: &Fault) {
-        let counters = &self.counters;
-        count(match (fault.class, fault.then) {
-            ("panic", _) => &counters.failed_panic,
-            ("timeout", _) => &counters.failed_timeout,
-            (_, FailureClass::Drop) => &counters.failed_drop,
-            (_, FailureClass::Permanent) => &counters.failed_permanent,
-            _ => &counters.failed_retry,
-        });
     }
 }

@@ -4,6 +4,8 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Duration;
 
+use flux_core::FailureClass;
+
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
         /// The live counters of one worker. Only that worker writes, so a load and a store do for an addition.
@@ -89,6 +91,17 @@ impl Counters {
 
     pub(crate) fn completed(&self) -> u64 {
         self.completed.load(Acquire)
+    }
+
+    /// A handler call failed.
+    pub(crate) fn fail(&self, class: &str, then: FailureClass) {
+        count(match (class, then) {
+            ("panic", _) => &self.failed_panic,
+            ("timeout", _) => &self.failed_timeout,
+            (_, FailureClass::Drop) => &self.failed_drop,
+            (_, FailureClass::Permanent) => &self.failed_permanent,
+            _ => &self.failed_retry,
+        });
     }
 
     pub(crate) fn took(&self, duration: Duration) {

@@ -17,6 +17,8 @@ pub trait AddRoute<S, L> {
 /// A route that was checked.
 pub struct Plan {
     pub(crate) name: String,
+    /// Whether somebody chose the name; a filter in its place may stand for several routes.
+    pub(crate) is_named: bool,
     /// Whether the route answers requests.
     pub(crate) answers: bool,
     /// Filter, queue group and transport: two routes with the same three would take each other's messages.

@@ -125,6 +125,7 @@ where
     B: Responder<Req, <O::Service as Stage<Message<Req>>>::Out, Requests: 'static> + Clone + 'static,
 {
     fn plan(self, state: S, outer: &O) -> Plan {
+        let is_named = self.name.is_some();
         let name = self.name.clone().unwrap_or_else(|| self.filter.clone());
         let made = self.check().and_then(|filter| {
             let stage = self.handler.into_stage(&filter, state)?;
@@ -138,7 +139,7 @@ where
             });
             Ok((filter, start))
         });
-        Plan { name, answers: true, exclusive: None, made }
+        Plan { name, is_named, answers: true, exclusive: None, made }
     }
 }
 

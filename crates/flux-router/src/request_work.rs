@@ -53,7 +53,7 @@ impl<H: Send + Sync> RequestWork<H> {
             }
             Ended::Done(Err(error)) => {
                 let failure: Failure = error.into();
-                count(&counters.failed_retry);
+                counters.fail(failure.class().as_str(), failure.class());
                 Err((failure.class().as_str(), failure.to_remote()))
             }
             Ended::Panicked(text) => {

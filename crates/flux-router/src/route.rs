@@ -255,6 +255,7 @@ where
     O::Service: Handler<T> + 'static,
 {
     fn plan(self, state: S, outer: &O) -> Plan {
+        let is_named = self.name.is_some();
         let name = self.name.clone().unwrap_or_else(|| self.filter.clone());
         let exclusive = self.group.clone().map(|group| (self.filter.clone(), group, TypeId::of::<B>()));
         let made = self.check().and_then(|(filter, subject)| {
@@ -277,7 +278,7 @@ where
             let start: Box<dyn Start> = Box::new(start);
             Ok((filter, start))
         });
-        Plan { name, answers: false, exclusive, made }
+        Plan { name, is_named, answers: false, exclusive, made }
     }
 }
 

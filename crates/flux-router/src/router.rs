@@ -156,10 +156,13 @@ impl<S: Clone, L> Router<S, L> {
         if self.plans.is_empty() {
             return Err(Error::new(ErrorKind::InvalidInput, "the router has no routes"));
         }
-        let mut groups = HashSet::new();
+        let (mut groups, mut names) = (HashSet::new(), HashSet::new());
         for plan in &self.plans {
             if let Err(error) = &plan.made {
                 return Err(named(plan, error.kind(), &error.to_string()));
+            }
+            if plan.is_named && !names.insert(&plan.name) {
+                return Err(named(plan, ErrorKind::InvalidInput, "another route was given the same name"));
             }
             if let Some(exclusive) = &plan.exclusive
                 && !groups.insert(exclusive)

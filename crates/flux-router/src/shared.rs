@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use flux_core::{Backlog, Outstanding, Result, SubjectFilter};
-use tokio::sync::Notify;
 
 use crate::RouteMetrics;
 use crate::event::{Event, Listener};
@@ -30,7 +29,6 @@ pub(crate) struct Shared {
     pub(crate) answers: bool,
     backlog: Mutex<Option<Subscribed>>,
     paused: AtomicBool,
-    resumed: Notify,
     listener: Option<Listener>,
 }
 
@@ -53,7 +51,6 @@ impl Shared {
             stop,
             backlog: Mutex::new(None),
             paused: AtomicBool::new(false),
-            resumed: Notify::new(),
             listener,
         }
     }
@@ -107,24 +104,20 @@ impl Shared {
 
     pub(crate) fn pause(&self, pause: bool) {
         self.paused.store(pause, Ordering::Release);
-        if !pause {
-            self.resumed.notify_waiters();
-        }
+        self.stop.nudge();
     }
 
     pub(crate) fn is_paused(&self) -> bool {
         self.paused.load(Ordering::Acquire)
     }
 
-    /// Waits until the route may take deliveries.
+    /// Waits until the route may take deliveries, or is asked to stop.
     pub(crate) async fn resumed(&self) {
-        loop {
-            let mut resumed = std::pin::pin!(self.resumed.notified());
-            resumed.as_mut().enable();
-            if !self.is_paused() {
-                return;
-            }
-            resumed.await;
-        }
+        self.stop.asked_or(|| !self.is_paused()).await;
+    }
+
+    /// Waits until the route may not take deliveries.
+    pub(crate) async fn interrupted(&self) {
+        self.stop.asked_or(|| self.is_paused()).await;
     }
 }

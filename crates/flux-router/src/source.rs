@@ -72,7 +72,7 @@ impl<D: Stream + Send> Source<D> {
                 return Ok(false);
             }
             if self.shared.is_paused() {
-                let _ = race(pin!(self.shared.resumed()), self.shared.stop.asked()).await;
+                self.shared.resumed().await;
                 continue;
             }
             if self.ended && !self.rebuild().await? {
@@ -90,8 +90,9 @@ impl<D: Stream + Send> Source<D> {
             }
             pace.rest();
             let next = poll_fn(|cx| deliveries.as_mut().poll_next(cx).map(|item| item.map(&mut arrive).is_some()));
-            let First::Left(more) = race(pin!(next), shared.stop.asked()).await else { return Ok(false) };
+            let next = race(pin!(next), shared.interrupted()).await;
             pace.start();
+            let First::Left(more) = next else { continue };
             if more {
                 return Ok(true);
             }

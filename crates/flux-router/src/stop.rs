@@ -25,14 +25,24 @@ impl Stop {
     }
 
     pub(crate) async fn asked(&self) {
+        self.asked_or(|| false).await;
+    }
+
+    /// Waits until asked to stop or until `reason` holds, which is looked at anew after each [`nudge`](Self::nudge).
+    pub(crate) async fn asked_or(&self, reason: impl Fn() -> bool) {
         loop {
             let mut notified = pin!(self.notify.notified());
             notified.as_mut().enable();
-            if self.is_asked() {
+            if self.is_asked() || reason() {
                 return;
             }
             notified.await;
         }
+    }
+
+    /// Lets everybody who waits look again.
+    pub(crate) fn nudge(&self) {
+        self.notify.notify_waiters();
     }
 }
 

@@ -9,6 +9,7 @@ use flux_core::{Delivery, Failure, Handler, Message, Reply, Result, Settle, Stag
 use futures_core::Stream;
 
 use crate::case::Case;
+use crate::fault::Fault;
 use crate::guard::{Acking, Ended, guard};
 use crate::key_order::{KeyOf, KeyOrder};
 use crate::message_work::MessageWork;
@@ -56,17 +57,24 @@ where
     loop {
         let mut turn = None;
         let join = |item: Result<Delivery<T, A>>| {
-            turn = item.as_ref().ok().map(|delivery| order.join(key.hash(&delivery.message)));
+            turn = item.as_ref().ok().map(|delivery| key.hash(&delivery.message).map(|key| order.join(key)));
             taken = Some(item.map(Case::from));
         };
         if !feed.next(&mut pace, join).await? {
             return Ok(());
         }
         work.counters.take();
-        if let (Some(turn), Some(Ok(Case { acker, metadata, .. }))) = (&mut turn, &mut taken) {
-            let _: Ended<()> = guard(pin!(turn.come()), None, &mut Acking(acker.as_mut(), metadata)).await;
+        match (&mut turn, &mut taken) {
+            (Some(Ok(turn)), Some(Ok(Case { acker, metadata, .. }))) => {
+                let _: Ended<()> = guard(pin!(turn.come()), None, &mut Acking(acker.as_mut(), metadata)).await;
+                work.handle(&mut taken).await?;
+            }
+            (Some(Err(panic)), _) => {
+                let text = format!("the key function panicked: {panic}");
+                work.refuse(&mut taken, Fault::permanent("panic", text)).await;
+            }
+            _ => work.handle(&mut taken).await?,
         }
-        work.handle(&mut taken).await?;
         drop(turn);
         work.counters.finish();
         pace.step();

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flux_core::{
-    Acker, ArcPublisher, ArcStage, BoxAcker, BoxConsumer, BoxRequester, BoxResponder, BoxSettle, BoxStage,
-    BoxSubscriber, Bytes, Consumer, Delivery, DynConsumer, DynPublisher, DynRequester, DynResponder, DynSubscriber,
-    Failure, Forwarded, Message, Metadata, NoAck, Outcome, Publisher, Reply, Requester, Responder, Result, Settle,
-    Stage, Subscriber, next, subject,
+    Acker, ArcPublisher, ArcQueueSubscriber, ArcStage, ArcSubscriber, BoxAcker, BoxConsumer, BoxDeliveries,
+    BoxQueueSubscriber, BoxRequester, BoxResponder, BoxSettle, BoxStage, BoxSubscriber, Bytes, Consumer, Delivery,
+    DynConsumer, DynPublisher, DynQueueSubscriber, DynRequester, DynResponder, DynSubscriber, ErrorKind, Failure,
+    Forwarded, Message, Metadata, NoAck, Outcome, Outstanding, Publisher, QueueSubscriber, Reply, Requester, Responder,
+    Result, Settle, Stage, Subscriber, next, subject,
 };
 
+use crate::Numbers;
 use crate::number::numbers;
 use crate::wire::Done;
 
@@ -57,6 +59,48 @@ async fn a_subscriber() -> Result<()> {
     assert_eq!(receive_one(shared, send()).await?, 5);
     assert_eq!(receive_one(borrowed, send()).await?, 5);
     assert_eq!(wire.done(), [Done::Ack, Done::Ack, Done::Ack], "the boxed acker settles at the wire");
+    Ok(())
+}
+
+async fn receive_as_member<S: QueueSubscriber<u32>>(subscriber: S, bus: &Numbers) -> Result<u32> {
+    let mut deliveries = Box::pin(subscriber.subscribe_group("n", "workers").await?);
+    let backlog = S::backlog(&deliveries).expect("the wire can tell");
+    bus.publish("n", 6).await?;
+    assert_eq!(backlog.outstanding().await?, Outstanding::Accepted(1));
+    let delivery = next(deliveries.as_mut()).await.expect("live")?;
+    let payload = delivery.message.payload;
+    delivery.settle(Outcome::Ack).await?;
+    Ok(payload)
+}
+
+#[tokio::test]
+async fn a_subscriber_with_queue_groups() -> Result<()> {
+    let (wire, bus) = numbers();
+    let boxed: BoxQueueSubscriber<u32> = Box::new(bus.clone());
+    let shared: ArcQueueSubscriber<u32> = Arc::new(bus.clone());
+    let borrowed: &dyn DynQueueSubscriber<u32> = &bus;
+    assert_eq!(receive_as_member(&boxed, &bus).await?, 6);
+    assert_eq!(receive_as_member(Arc::clone(&shared), &bus).await?, 6);
+    assert_eq!(receive_as_member(borrowed, &bus).await?, 6);
+    assert_eq!(receive_one(shared, async { bus.publish("n", 5).await.map(drop) }).await?, 5, "without a group too");
+    assert_eq!(wire.groups(), ["workers", "workers", "workers"], "the group's name reaches the wire");
+    assert_eq!(wire.done().len(), 4);
+    let error = boxed.subscribe_group("n", "").await.expect_err("no name");
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_boxed_subscription_tells_its_backlog() -> Result<()> {
+    let (_, bus) = numbers();
+    let shared: ArcSubscriber<u32> = Arc::new(bus.clone());
+    let deliveries = shared.subscribe("n").await?;
+    let backlog = ArcSubscriber::<u32>::backlog(&deliveries).expect("the wire can tell");
+    bus.publish("n", 5).await?;
+    bus.publish("n", 5).await?;
+    assert_eq!(backlog.outstanding().await?, Outstanding::Accepted(2));
+    let silent = BoxDeliveries::<u32>::new(deliveries);
+    assert!(ArcSubscriber::<u32>::backlog(&silent).is_none(), "nobody knows how far behind it is");
     Ok(())
 }
 

@@ -1,14 +1,16 @@
 //! A byte transport as a stranger would write it: subscriptions are channels, settlements are written down.
 
 use std::collections::VecDeque;
+use std::future::ready;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use flux_core::{
-    Acker, Batch, Bytes, Consumer, Delivery, Error, ErrorKind, Message, Metadata, Publisher, RemoteError, Reply,
-    Requester, Responder, Result, SubjectFilter, Subscriber,
+    Acker, Backlog, Batch, BoxFuture, Bytes, Consumer, Delivery, Error, ErrorKind, Message, Metadata, Outstanding,
+    Publisher, QueueSubscriber, RemoteError, Reply, Requester, Responder, Result, SubjectFilter, Subscriber,
 };
 use futures_util::Stream;
 use tokio::sync::{mpsc, oneshot};
@@ -35,10 +37,28 @@ pub(crate) struct Wire(Arc<Mutex<State>>);
 struct State {
     sent: Vec<Message<Bytes>>,
     stored: VecDeque<Message<Bytes>>,
-    subscriptions: Vec<(SubjectFilter, mpsc::Sender<Message<Bytes>>)>,
+    subscriptions: Vec<Subscription>,
+    groups: Vec<String>,
     responder: Option<(SubjectFilter, mpsc::Sender<Asked>)>,
     done: Vec<Done>,
     flushes: usize,
+}
+
+#[derive(Debug)]
+struct Subscription {
+    filter: SubjectFilter,
+    queue: mpsc::Sender<Message<Bytes>>,
+    accepted: Arc<Accepted>,
+}
+
+/// How many messages a subscription has taken.
+#[derive(Debug, Default)]
+struct Accepted(AtomicU64);
+
+impl Backlog for Accepted {
+    fn outstanding(&self) -> BoxFuture<'_, Result<Outstanding>> {
+        Box::pin(ready(Ok(Outstanding::Accepted(self.0.load(Ordering::Relaxed)))))
+    }
 }
 
 impl Wire {
@@ -62,6 +82,11 @@ impl Wire {
         self.state().done.clone()
     }
 
+    /// The queue groups that were joined, in order.
+    pub(crate) fn groups(&self) -> Vec<String> {
+        self.state().groups.clone()
+    }
+
     pub(crate) fn flushes(&self) -> usize {
         self.state().flushes
     }
@@ -82,9 +107,10 @@ impl Publisher<Bytes> for Wire {
         let mut state = self.state();
         state.sent.push(message.clone());
         state.stored.push_back(message.clone());
-        state.subscriptions.retain(|(_, subscription)| !subscription.is_closed());
-        for (_, subscription) in state.subscriptions.iter().filter(|(filter, _)| filter.matches(&message.subject)) {
-            subscription.try_send(message.clone()).map_err(|_| Error::new(ErrorKind::Full, ""))?;
+        state.subscriptions.retain(|subscription| !subscription.queue.is_closed());
+        for subscription in state.subscriptions.iter().filter(|it| it.filter.matches(&message.subject)) {
+            subscription.queue.try_send(message.clone()).map_err(|_| Error::new(ErrorKind::Full, ""))?;
+            subscription.accepted.0.fetch_add(1, Ordering::Relaxed);
         }
         Ok(Place(state.sent.len()))
     }
@@ -100,9 +126,26 @@ impl Subscriber<Bytes> for Wire {
     type Deliveries = Deliveries;
 
     async fn subscribe(&self, filter: &str) -> Result<Deliveries> {
-        let (sender, receiver) = mpsc::channel(16);
-        self.state().subscriptions.push((filter.try_into()?, sender));
-        Ok(Deliveries { receiver, wire: self.clone() })
+        let (queue, receiver) = mpsc::channel(16);
+        let accepted = Arc::default();
+        let deliveries = Deliveries { receiver, accepted: Arc::clone(&accepted), wire: self.clone() };
+        self.state().subscriptions.push(Subscription { filter: filter.try_into()?, queue, accepted });
+        Ok(deliveries)
+    }
+
+    fn backlog(deliveries: &Deliveries) -> Option<Arc<dyn Backlog>> {
+        Some(Arc::clone(&deliveries.accepted) as _)
+    }
+}
+
+/// Every group has one member.
+impl QueueSubscriber<Bytes> for Wire {
+    async fn subscribe_group(&self, filter: &str, group: &str) -> Result<Deliveries> {
+        if group.is_empty() {
+            return Err(Error::new(ErrorKind::InvalidInput, "the queue group has no name"));
+        }
+        self.state().groups.push(group.to_owned());
+        self.subscribe(filter).await
     }
 }
 
@@ -150,6 +193,7 @@ fn delivery<A>(message: Message<Bytes>, acker: A) -> Delivery<Bytes, A> {
 #[derive(Debug)]
 pub(crate) struct Deliveries {
     receiver: mpsc::Receiver<Message<Bytes>>,
+    accepted: Arc<Accepted>,
     wire: Wire,
 }
 

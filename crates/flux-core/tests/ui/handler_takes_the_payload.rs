@@ -1,6 +1,6 @@
 //! A handler that takes the payload where the message is handed over.
 
-use flux_core::{Failure, Handler, Message};
+use flux_core::{Failure, Handler};
 
 struct Order;
 

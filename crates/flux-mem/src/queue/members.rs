@@ -1,7 +1,11 @@
 //! Who takes from a queue: one stream, or the members of a group.
 
+use std::future::ready;
 use std::mem;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+use flux_core::{Backlog, BoxFuture, Outstanding, Result};
 
 use super::{Phase, Queue};
 use crate::ring::Ring;
@@ -13,7 +17,11 @@ impl<M> Queue<M> {
         let mut state = self.lock();
         state.members += 1;
         state.joined += 1;
-        state.joined
+        let member = state.joined;
+        if self.group.is_some() {
+            state.taken.push((member, 0));
+        }
+        member
     }
 
     /// A member less. Tells whether none is left.
@@ -21,6 +29,7 @@ impl<M> Queue<M> {
         let mut state = self.lock();
         state.members -= 1;
         state.sleepers.retain(|(sleeper, _)| *sleeper != member);
+        state.taken.retain(|(taker, _)| *taker != member);
         state.members == 0
     }
 
@@ -36,5 +45,28 @@ impl<M> Queue<M> {
         drop(state);
         wakes.wake();
         items
+    }
+}
+
+/// How far one member is behind. What other members of its group took is not its own.
+pub(crate) struct MemberBacklog<M> {
+    pub(crate) queue: Arc<Queue<M>>,
+    pub(crate) member: usize,
+}
+
+impl<M> MemberBacklog<M> {
+    fn accepted(&self) -> u64 {
+        let state = self.queue.lock();
+        if self.queue.group.is_none() {
+            return state.accepted;
+        }
+        let own = state.taken.iter().find(|(taker, _)| *taker == self.member).map_or(0, |(_, taken)| *taken);
+        own + state.items.len() as u64
+    }
+}
+
+impl<M: Send> Backlog for MemberBacklog<M> {
+    fn outstanding(&self) -> BoxFuture<'_, Result<Outstanding>> {
+        Box::pin(ready(Ok(Outstanding::Accepted(self.accepted()))))
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct State<M> {
     pub(super) joined: usize,
     pub(super) accepted: u64,
     pub(super) dropped: u64,
+    /// What each member of a group has taken.
+    pub(super) taken: Vec<(usize, u64)>,
     /// Members that wait for an item.
     pub(super) sleepers: Vec<(usize, Waker)>,
     /// Publishers that wait for room, in order.
@@ -51,6 +53,7 @@ impl<M> State<M> {
             joined: 0,
             accepted: 0,
             dropped: 0,
+            taken: Vec::new(),
             sleepers: Vec::new(),
             publishers: VecDeque::new(),
             tickets: 0,
@@ -62,6 +65,13 @@ impl<M> State<M> {
     /// Wakes every member that sleeps. One alone might be busy with other things by now and leave the item lying.
     pub(super) fn wake_members(&mut self, wakes: &mut Wakes) {
         self.sleepers.drain(..).for_each(|(_, waker)| wakes.push(waker));
+    }
+
+    /// Counts an item that a member of a group takes.
+    pub(super) fn count_taken(&mut self, member: usize) {
+        if let Some((_, taken)) = self.taken.iter_mut().find(|(taker, _)| *taker == member) {
+            *taken += 1;
+        }
     }
 
     /// Lets a member sleep until an item comes.

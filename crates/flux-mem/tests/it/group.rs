@@ -1,6 +1,6 @@
 //! Queue groups.
 
-use flux_core::{ErrorKind, Publisher, QueueSubscriber};
+use flux_core::{ErrorKind, Outstanding, Publisher, QueueSubscriber, Subscriber};
 use flux_mem::{Mem, MemConfig, MemDeliveries};
 use futures_util::StreamExt as _;
 
@@ -71,6 +71,23 @@ async fn what_a_member_did_not_take_is_left_to_the_others() {
     assert_eq!(bus.publish("a", 3).await.expect("published").subscribers, 0);
     let mut third = member(&bus, "a", "g").await;
     assert!(ready(&mut third).is_none(), "a group lives as long as it has members");
+}
+
+#[tokio::test]
+async fn a_member_is_behind_by_what_it_took_and_what_is_left() {
+    let bus = Mem::new();
+    let mut first = member(&bus, "a", "g").await;
+    for n in 0..3 {
+        bus.publish("a", n).await.expect("published");
+    }
+    payload(&mut first).await;
+    let mut second = member(&bus, "a", "g").await;
+    let backlogs = [&first, &second].map(|member| <Mem as Subscriber<i32>>::backlog(member).expect("mem can tell"));
+    let outstanding = async || (backlogs[0].outstanding().await.ok(), backlogs[1].outstanding().await.ok());
+    assert_eq!(outstanding().await, (Some(Outstanding::Accepted(3)), Some(Outstanding::Accepted(2))));
+    payload(&mut second).await;
+    payload(&mut second).await;
+    assert_eq!(outstanding().await, (Some(Outstanding::Accepted(1)), Some(Outstanding::Accepted(2))));
 }
 
 #[tokio::test]

@@ -7,6 +7,8 @@ use flux_mem::Mem;
 use flux_router::{Handle, Report, RequestRoute, Router};
 use tokio::task::JoinHandle;
 
+use crate::double::idle;
+
 async fn answer(request: Message<u64>) -> Result<u64, Failure> {
     match request.payload {
         1 => Err(Failure::retry("not now")),
@@ -45,6 +47,7 @@ async fn each_failure_is_answered_at_once_with_its_code() {
     handle.stop();
     let total = running.await.unwrap().unwrap().total();
     assert_eq!((total.handled, total.failed_panic, total.failed_timeout, total.failed()), (1, 1, 1, 4));
+    assert_eq!((total.failed_retry, total.failed_permanent), (1, 1), "by class, as on a route for messages");
 }
 
 #[tokio::test(start_paused = true)]
@@ -57,4 +60,25 @@ async fn without_the_router_there_is_no_responder() {
     let error = bus.request("double", 5_u64).await.map(|_: u64| ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NoResponder);
     assert_eq!(started.elapsed(), Duration::ZERO, "at once, not after the timeout");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_outlives_the_drain_is_answered_at_once() {
+    let bus = Mem::new();
+    let hangs = |_: Message<u64>| std::future::pending::<Result<u64, Failure>>();
+    let router = Router::new().respond("hang", &bus, hangs).drain_for(Duration::from_secs(2));
+    let handle = router.handle();
+    let running = tokio::spawn(router.run());
+    handle.ready().await.unwrap();
+    let started = tokio::time::Instant::now();
+    let asking = tokio::spawn({
+        let bus = bus.clone();
+        async move { bus.request("hang", 1_u64).await.map(|_: u64| ()) }
+    });
+    idle().await;
+    handle.stop();
+    assert_eq!(running.await.unwrap().unwrap().withheld, 1);
+    let error = asking.await.unwrap().unwrap_err();
+    assert_eq!(error.remote().map(RemoteError::code), Some("500"), "it may have been handled: {error}");
+    assert_eq!(started.elapsed().as_secs(), 2, "with the drain, not after the 10 s of a request");
 }

@@ -40,6 +40,9 @@ async fn each_mistake_is_named_with_its_route() {
     refused(&Router::new().add(route().without_dead_letters().dead_letters("x")), &["`orders`", "publisher"]);
     let twice = Router::new().add(route().queue_group("g")).add(route().named("again").queue_group("g"));
     refused(&twice, &["route `again`", "queue group, `g`"]);
+    let namesakes = Router::new().add(route()).add(Route::new("other", &bus, ok).named("orders"));
+    refused(&namesakes, &["route `orders`", "same name"]);
+    Router::new().route("orders.*", &bus, ok).route("orders.*", &bus, ok).check().unwrap();
     refused(&Router::new().respond("quotes.*", &bus, answer), &["request route `quotes.*`", "wildcard"]);
     refused(&Router::new().add(RequestRoute::new("q", &bus, answer).concurrency(0)), &["request route `q`"]);
     Router::new().add(RequestRoute::new("quotes.*", &bus, answer).with_wildcards()).check().unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use flux_core::{
     Acker, Delivery, Error, ErrorKind, Message, Metadata, Outcome, Publisher, Result, Subject, Subscriber,
 };
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
@@ -30,6 +31,7 @@ pub(crate) struct Script {
     subscriptions: Arc<Mutex<VecDeque<Result<UnboundedReceiver<Item>>>>>,
     log: Arc<Mutex<Vec<(Instant, Did)>>>,
     refuse: Arc<Mutex<u32>>,
+    written: Arc<Notify>,
 }
 
 impl Script {
@@ -67,6 +69,7 @@ impl Script {
 
     pub(crate) fn write(&self, did: Did) {
         self.log.lock().unwrap().push((Instant::now(), did));
+        self.written.notify_waiters();
     }
 
     pub(crate) fn log(&self) -> Vec<Did> {
@@ -77,15 +80,21 @@ impl Script {
         self.log.lock().unwrap().iter().map(|(time, _)| *time).collect()
     }
 
-    /// Waits until `count` things have happened; the runtime is left to do them.
+    /// Waits until `count` things have happened, for an hour at most.
     pub(crate) async fn until(&self, count: usize) -> Vec<Did> {
-        loop {
-            let log = self.log();
-            if log.len() >= count {
-                return log;
+        let happened = async {
+            loop {
+                let mut written = pin!(self.written.notified());
+                written.as_mut().enable();
+                let log = self.log();
+                if log.len() >= count {
+                    return log;
+                }
+                written.await;
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        };
+        let happened = tokio::time::timeout(Duration::from_secs(3600), happened).await;
+        happened.unwrap_or_else(|_| panic!("{count} things never happened, but these did: {:?}", self.log()))
     }
 
     pub(crate) fn letters(&self) -> Vec<Message<u64>> {

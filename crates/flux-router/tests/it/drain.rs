@@ -17,8 +17,7 @@ async fn a_drain_finishes_what_was_taken_and_flushes_last() {
         sender.send(script.delivery(number, 1)).unwrap();
     }
     let go = Arc::new(Notify::new());
-    let (started, has_started) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let _ = has_started;
+    let started = Arc::new(Notify::new());
     let (gate, signal) = (Arc::clone(&go), Arc::clone(&started));
     let router = Router::new().route("numbers.*", &script, move |_: Message<u64>| {
         let (gate, signal) = (Arc::clone(&gate), Arc::clone(&signal));
@@ -42,12 +41,19 @@ async fn a_drain_finishes_what_was_taken_and_flushes_last() {
 
 #[tokio::test(start_paused = true)]
 async fn what_outlives_the_drain_is_withheld_not_nakked() {
+    let alive = Arc::new(());
+    let held = Arc::clone(&alive);
     let script = Script::default();
     let sender = script.subscription();
     sender.send(script.delivery(1, 1)).unwrap();
-    let router = Router::new()
-        .drain_for(Duration::from_secs(5))
-        .route("numbers.*", &script, |_: Message<u64>| std::future::pending::<Result<(), Failure>>());
+    let router = Router::new().drain_for(Duration::from_secs(5)).route("numbers.*", &script, move |_: Message<u64>| {
+        let held = Arc::clone(&held);
+        async move {
+            std::future::pending::<()>().await;
+            drop(held);
+            Ok::<(), Failure>(())
+        }
+    });
     let handle = router.handle();
     let running = tokio::spawn(router.run());
     handle.ready().await.unwrap();
@@ -55,6 +61,7 @@ async fn what_outlives_the_drain_is_withheld_not_nakked() {
     handle.stop();
     let report = running.await.unwrap().unwrap();
     assert_eq!(script.log(), [Did::Flushed]);
+    assert_eq!(Arc::strong_count(&alive), 1, "the handler is gone before `run` returns");
     assert_eq!((report.withheld, report.is_drained()), (1, false));
 }
 
@@ -95,6 +102,30 @@ async fn a_route_that_fails_stops_the_others_and_its_error_is_returned() {
     assert_eq!(error.kind(), ErrorKind::Rejected);
     assert!(error.to_string().contains("numbers.bad"), "{error}");
     assert_eq!(good.log(), [ack(1), Did::Flushed]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_route_that_fails_lets_the_others_finish_what_they_took() {
+    let (good, bad) = (Script::default(), Script::default());
+    let (kept, ends) = (good.subscription(), bad.subscription());
+    bad.refuse_subscription(Error::new(ErrorKind::Rejected, "no permission"));
+    for number in 1..=2 {
+        kept.send(good.delivery(number, 1)).unwrap();
+    }
+    let slow = |_: Message<u64>| async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        Ok::<(), Failure>(())
+    };
+    let router = Router::new().route("numbers.good", &good, slow).route("numbers.bad", &bad, slow);
+    let handle = router.handle();
+    let running = tokio::spawn(router.run());
+    handle.ready().await.unwrap();
+    idle().await;
+    drop(ends);
+    handle.stopping().await;
+    assert!(good.log().is_empty(), "the first is being handled");
+    assert!(running.await.unwrap().unwrap_err().to_string().contains("no permission"));
+    assert_eq!(good.log(), [ack(1), Did::Flushed], "finished, settled, flushed; the second was not taken");
 }
 
 #[tokio::test(start_paused = true)]

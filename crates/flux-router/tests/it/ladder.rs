@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
-use flux_core::{Failure, Message, Outcome};
+use flux_core::{Failure, Message, Outcome, header};
 use flux_router::{Ladder, Report, Route, Router};
 
 use crate::double::{Did, Script, ack};
+use crate::start;
 
 /// Runs `handler` over these deliveries until `things` have been written down.
 async fn run<H, Fut>(script: &Script, deliveries: Vec<(u64, u64)>, ladder: Ladder, things: usize, handler: H) -> Report
@@ -125,4 +126,43 @@ async fn a_transport_that_does_not_redeliver_gets_the_whole_ladder_in_place() {
     handle.stop();
     let total = running.await.unwrap().unwrap().total();
     assert_eq!((total.handled, total.retried, total.failed_retry), (1, 9, 9));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_may_say_itself_what_becomes_of_the_delivery() {
+    let script = Script::default();
+    let sender = script.subscription();
+    let wishes = [Outcome::Ack, Outcome::Nak, Outcome::NakAfter(Duration::from_secs(9)), Outcome::term("no use")];
+    for number in 0..4 {
+        sender.send(script.delivery(number, 1)).unwrap();
+    }
+    let answers = wishes.clone();
+    let handler = move |message: Message<u64>| {
+        let wish = answers[usize::try_from(message.payload).unwrap()].clone();
+        async { Ok::<Outcome, Failure>(wish) }
+    };
+    let (handle, running) = start(Router::new().route("numbers.*", &script, handler)).await;
+    let log = script.until(4).await;
+    let expected: Vec<_> = (0..).zip(wishes).map(|(number, wish)| Did::Settled(number, wish)).collect();
+    assert_eq!(log, expected, "at once only because it was asked for");
+    handle.stop();
+    let total = running.await.unwrap().unwrap().total();
+    assert_eq!((total.handled, total.retried), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_from_before_a_message_was_published_again_count() {
+    let script = Script::default();
+    let sender = script.subscription();
+    let again = Message::new("numbers.new", 1).unwrap().with_header("X-Retry-Count", "8").unwrap();
+    sender.send(script.delivery_of(again.clone(), 1)).unwrap();
+    sender.send(script.delivery_of(again, 2)).unwrap();
+    let fails = |_: Message<u64>| async { Err::<(), _>(Failure::retry("not now")) };
+    let (handle, running) = start(Router::new().route("numbers.*", &script, fails)).await;
+    let log = script.until(3).await;
+    assert!(nak_delay(&log[0]) >= Duration::from_millis(25_600), "the ninth attempt: {log:?}");
+    assert_eq!(script.letters()[0].headers.get(&header::RETRY_COUNT), Some("10"));
+    assert_eq!(log[2], ack(1));
+    handle.stop();
+    running.await.unwrap().unwrap();
 }

@@ -3,6 +3,7 @@
 use flux_core::{Delivery, Error, ErrorKind, Failure, Message, Outcome, header};
 use flux_router::{Ladder, Report, Route, Router, Undecodable};
 
+use crate::digits::Digits;
 use crate::double::{Did, Script, ack, subject};
 
 async fn run(script: &Script, route: impl flux_router::AddRoute<(), tower_layer::Identity>, things: usize) -> Report {
@@ -130,26 +131,6 @@ async fn a_failure_to_drop_is_acked_without_a_letter() {
     let report = run(&script, route, 1).await;
     assert_eq!(script.log()[0], ack(1));
     assert_eq!(report.total().failed_drop, 1);
-}
-
-/// A codec of numbers as text.
-#[derive(Clone, Copy)]
-struct Digits;
-
-impl flux_core::Codec<u64> for Digits {
-    fn content_type(&self) -> &'static str {
-        "text/plain"
-    }
-
-    fn encode(&self, value: &u64, buffer: &mut Vec<u8>) -> flux_core::Result<()> {
-        buffer.extend_from_slice(value.to_string().as_bytes());
-        Ok(())
-    }
-
-    fn decode(&self, payload: &bytes::Bytes) -> flux_core::Result<u64> {
-        let text = std::str::from_utf8(payload).ok();
-        text.and_then(|text| text.parse().ok()).ok_or_else(|| Error::new(ErrorKind::Codec, "not digits"))
-    }
 }
 
 #[tokio::test(start_paused = true)]

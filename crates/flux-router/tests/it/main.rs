@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "a script is as long as the test that wrote it")]
 #![expect(clippy::unnecessary_wraps, reason = "deliveries are items of a stream, which are results")]
 
+mod digits;
 mod double;
 
 mod answer;
@@ -12,6 +13,21 @@ mod drain;
 mod extract;
 mod ladder;
 mod letters;
+mod options;
 mod order;
 mod rebuild;
 mod settled;
+mod signals;
+mod stream;
+
+use flux_core::Result;
+use flux_router::{Handle, Report, Router};
+use tokio::task::JoinHandle;
+
+/// Runs a router until it is live.
+async fn start(router: Router) -> (Handle, JoinHandle<Result<Report>>) {
+    let handle = router.handle();
+    let running = tokio::spawn(router.run());
+    handle.ready().await.unwrap();
+    (handle, running)
+}

@@ -3,11 +3,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
-use flux_core::{Failure, Message};
+use flux_core::{Failure, Message, header};
 use flux_router::{Route, Router};
 use tokio::sync::Semaphore;
 
-use crate::double::{Script, idle};
+use crate::double::{Did, Script, ack, idle};
+use crate::start;
 
 #[tokio::test(start_paused = true)]
 async fn no_more_is_taken_than_there_are_free_hands() {
@@ -89,19 +90,81 @@ async fn a_paused_route_takes_nothing_until_it_is_resumed() {
     handle.ready().await.unwrap();
     sender.send(script.delivery(1, 1)).unwrap();
     script.until(1).await;
-    handle.pause("numbers").unwrap();
-    // The worker is already waiting for its next delivery; that one it still takes.
-    sender.send(script.delivery(2, 1)).unwrap();
-    script.until(2).await;
-    sender.send(script.delivery(3, 1)).unwrap();
     idle().await;
-    assert_eq!(script.log().len(), 2);
+    handle.pause("numbers").unwrap();
+    idle().await;
+    sender.send(script.delivery(2, 1)).unwrap();
+    idle().await;
+    assert_eq!(script.log().len(), 1, "not even the one that its worker was waiting for");
     handle.resume("numbers").unwrap();
-    script.until(3).await;
+    script.until(2).await;
     assert!(
         handle.pause("letters").unwrap_err().to_string().contains("numbers"),
         "the error names the routes there are"
     );
+    handle.pause("numbers").unwrap();
     handle.stop();
     running.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_waits_its_turn_is_kept_alive() {
+    let script = Script::default();
+    let sender = script.subscription();
+    for number in 1..=2 {
+        sender.send(script.delivery(number, 1)).unwrap();
+    }
+    let slow = |_: Message<u64>| async {
+        tokio::time::sleep(std::time::Duration::from_secs(15)).await;
+        Ok::<(), Failure>(())
+    };
+    let route = Route::new("numbers.*", &script, slow).concurrency(2).ordered_by(|_: &Message<u64>| "one key");
+    let (handle, running) = start(Router::new().add(route)).await;
+    let log = script.until(5).await;
+    assert!(log[..2].contains(&Did::Progress(1)) && log[..2].contains(&Did::Progress(2)), "after 10 s: {log:?}");
+    assert_eq!(log[2..], [ack(1), Did::Progress(2), ack(2)], "15 s each, one after the other");
+    handle.stop();
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_function_that_panics_is_a_failure_of_that_message_only() {
+    let script = Script::default();
+    let sender = script.subscription();
+    for number in 1..=2 {
+        sender.send(script.delivery(number, 1)).unwrap();
+    }
+    let ok = |_: Message<u64>| async { Ok::<(), Failure>(()) };
+    let route = Route::new("numbers.*", &script, ok).ordered_by(|message: &Message<u64>| {
+        assert_ne!(message.payload, 1, "no key");
+        message.payload
+    });
+    let (handle, running) = start(Router::new().add(route)).await;
+    let log = script.until(3).await;
+    let Did::Published(letter) = &log[0] else { panic!("{log:?}") };
+    assert_eq!(letter.headers.get(&header::ERROR_CLASS), Some("panic"));
+    assert_eq!(log[1..], [ack(1), ack(2)]);
+    handle.stop();
+    let total = running.await.unwrap().unwrap().total();
+    assert_eq!((total.failed_panic, total.dead_lettered, total.handled), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn the_time_that_handlers_were_busy_is_counted() {
+    let script = Script::default();
+    let sender = script.subscription();
+    sender.send(script.delivery(1, 1)).unwrap();
+    let spent = std::time::Duration::from_millis(20);
+    let busy = move |_: Message<u64>| async move {
+        let started = std::time::Instant::now();
+        while started.elapsed() < spent {
+            std::hint::spin_loop();
+        }
+        Ok::<(), Failure>(())
+    };
+    let (handle, running) = start(Router::new().route("numbers.*", &script, busy)).await;
+    script.until(1).await;
+    handle.stop();
+    let duration = running.await.unwrap().unwrap().total().duration;
+    assert!(duration >= spent, "{duration:?}");
 }

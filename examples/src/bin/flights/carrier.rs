@@ -8,9 +8,9 @@ use flux::mem::{self, Mem};
 use flux::nats::{Nats, NatsConfig};
 use flux::nats_server::{Server, ServerBuilder};
 
-use crate::job;
 use crate::options::{Options, Transport};
 use crate::report::Report;
+use crate::{Trouble, job};
 
 /// What the streams keep.
 const SUBJECTS: [&str; 4] = ["flights.>", "cancelled.>", "alerts.>", "dlq.>"];
@@ -19,7 +19,7 @@ const SUBJECTS: [&str; 4] = ["flights.>", "cancelled.>", "alerts.>", "dlq.>"];
 const REMEMBERED: Duration = Duration::from_hours(24);
 
 /// Chooses what carries the messages, and nothing else.
-pub(crate) async fn carry(options: &Options, input: Box<dyn BufRead + Send>) -> flux::Result<Report> {
+pub(crate) async fn carry(options: &Options, input: Box<dyn BufRead + Send>) -> Result<Report, Trouble> {
     match options.transport {
         Transport::Mem => job(Mem::new(), Mem::new(), options, input).await,
         Transport::Stream => {

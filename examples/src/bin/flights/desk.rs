@@ -26,6 +26,10 @@ pub(crate) struct Parts<W> {
     pub(crate) duplicates: Counter,
     pub(crate) cancelled: Counter,
     pub(crate) unknown_airlines: Counter,
+    /// Departures that were handled to the end.
+    pub(crate) handled: Counter,
+    /// Alerts that were published.
+    pub(crate) raised: Counter,
     pub(crate) by_carrier: Mutex<BTreeMap<String, Carrier>>,
     /// Flights that were handled, and alerts that were counted.
     pub(crate) done: Mutex<HashSet<String>>,
@@ -41,6 +45,8 @@ impl<W> Desk<W> {
             duplicates: Counter::default(),
             cancelled: Counter::default(),
             unknown_airlines: Counter::default(),
+            handled: Counter::default(),
+            raised: Counter::default(),
             by_carrier: Mutex::default(),
             done: Mutex::default(),
         }))

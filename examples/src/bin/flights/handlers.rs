@@ -97,7 +97,9 @@ pub(crate) async fn on_flight<W: Wire>(flight: Message<Flight>, State(desk): Sta
         let subject = subject!("alerts").join(&flight.origin)?;
         let alert = Alert { carrier: flight.carrier, airline, flight: flight.flight, dep_delay };
         desk.bus.send(Message::to(subject, alert).with_id(format!("{id}-alert"))?).await?;
+        desk.raised.add_one();
     }
+    desk.handled.add_one();
     // Only now: a flight that is marked before it was handled would pass for a duplicate when it comes again.
     lock(&desk.done).insert(id);
     Ok(())

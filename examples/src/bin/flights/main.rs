@@ -9,7 +9,7 @@ mod input;
 mod options;
 mod report;
 
-use std::io::{BufRead, IsTerminal as _};
+use std::io::{self, BufRead, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -46,11 +46,26 @@ fn main() -> ExitCode {
     };
     match run(&options, input) {
         Ok(report) => tell(&options, &report),
-        Err(error) => {
-            eprintln!("flights: {error}");
-            ExitCode::FAILURE
-        }
+        Err(Trouble::Input(error)) => refuse(&format!("cannot read on: {error}")),
+        Err(Trouble::Job(error)) => fail(&explain(&error)),
     }
+}
+
+/// Why there is no report.
+pub(crate) enum Trouble {
+    Input(io::Error),
+    Job(flux::Error),
+}
+
+impl From<flux::Error> for Trouble {
+    fn from(error: flux::Error) -> Self {
+        Self::Job(error)
+    }
+}
+
+fn fail(error: &str) -> ExitCode {
+    eprintln!("flights: {error}");
+    ExitCode::FAILURE
 }
 
 fn refuse(error: &str) -> ExitCode {
@@ -59,26 +74,20 @@ fn refuse(error: &str) -> ExitCode {
 }
 
 fn tell(options: &Options, report: &Report) -> ExitCode {
-    if options.json {
-        match serde_json::to_string(report) {
-            Ok(json) => println!("{json}"),
-            Err(error) => return refuse(&error.to_string()),
-        }
-    } else {
-        print!("{}", report.table());
+    let text = if options.json { report.json() } else { report.table() };
+    // Whoever reads the output may have had enough of it; that is no reason to panic.
+    if let Err(error) = io::stdout().write_all(text.as_bytes()) {
+        return fail(&format!("cannot write the report: {error}"));
     }
     match report.check() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("flights: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => fail(&error),
     }
 }
 
 #[tokio::main]
-async fn run(options: &Options, input: Box<dyn BufRead + Send>) -> Result<Report, String> {
-    carry(options, input).await.map_err(|error| explain(&error))
+async fn run(options: &Options, input: Box<dyn BufRead + Send>) -> Result<Report, Trouble> {
+    carry(options, input).await
 }
 
 /// Wires the job up and runs it: flights and alerts over `wire`, requests over `line`.
@@ -87,7 +96,7 @@ pub(crate) async fn job<W: Wire, L: Line>(
     line: L,
     options: &Options,
     input: Box<dyn BufRead + Send>,
-) -> flux::Result<Report> {
+) -> Result<Report, Trouble> {
     let started = Instant::now();
     let bus: Bus<W> = Typed::new(wire.clone(), Json);
     let requests = Typed::new(line, Json);
@@ -105,7 +114,7 @@ pub(crate) async fn job<W: Wire, L: Line>(
                 .ordered_by(|flight| flight.id().map(str::to_owned)),
         )
         .add(Route::new("alerts.>", &bus, on_alert).queue_group("alerts"))
-        .add(Route::new("dlq.flights.raw", &Typed::new(wire, Raw), on_dead_letter).queue_group("letters"));
+        .add(Route::new("dlq.flights.raw", &wire, on_dead_letter).queue_group("letters"));
 
     let handle = router.handle();
     let running = tokio::spawn(router.run());
@@ -131,6 +140,8 @@ pub(crate) async fn job<W: Wire, L: Line>(
         retries: ran.total().retried,
         by_carrier,
         elapsed_s: started.elapsed().as_secs_f64(),
+        handled: desk.handled.value(),
+        raised: desk.raised.value(),
     })
 }
 
@@ -159,7 +170,7 @@ async fn feed<W: Wire>(
     desk: &Desk<W>,
     signals: &mut watch::Receiver<u8>,
     input: Box<dyn BufRead + Send>,
-) -> flux::Result<u64> {
+) -> Result<u64, Trouble> {
     let bar = progress();
     let mut lines = read(input);
     let (mut published, mut lost) = (0, 0);
@@ -169,9 +180,7 @@ async fn feed<W: Wire>(
             () = signalled(signals, 1) => None,
         };
         let Some(line) = line else { break };
-        let line =
-            line.map_err(|error| flux::Error::new(flux::ErrorKind::Other, "cannot read on").with_source(error))?;
-        publish_line(bus, line).await?;
+        publish_line(bus, line.map_err(Trouble::Input)?).await?;
         published += 1;
         bar.inc(1);
         let behind = || published - desk.decoded.value() - desk.dead_letters.value();
@@ -216,7 +225,7 @@ async fn signalled(signals: &mut watch::Receiver<u8>, times: u8) {
 }
 
 /// Reads on a thread of its own, so that a slow input holds up nothing else.
-fn read(mut input: Box<dyn BufRead + Send>) -> mpsc::Receiver<std::io::Result<flux::Bytes>> {
+fn read(mut input: Box<dyn BufRead + Send>) -> mpsc::Receiver<io::Result<flux::Bytes>> {
     let (lines, taken) = mpsc::channel(1024);
     std::thread::spawn(move || {
         while let Some(line) = input::next_line(&mut *input).transpose() {
@@ -229,7 +238,7 @@ fn read(mut input: Box<dyn BufRead + Send>) -> mpsc::Receiver<std::io::Result<fl
 }
 
 fn progress() -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
+    if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
     let style = ProgressStyle::with_template("{bar:40} {pos} lines, {per_sec}")

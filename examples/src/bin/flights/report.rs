@@ -23,6 +23,12 @@ pub(crate) struct Report {
     pub(crate) retries: u64,
     pub(crate) by_carrier: BTreeMap<String, Carrier>,
     pub(crate) elapsed_s: f64,
+    /// Departures that were handled to the end, each once.
+    #[serde(skip)]
+    pub(crate) handled: u64,
+    /// Alerts that were published.
+    #[serde(skip)]
+    pub(crate) raised: u64,
 }
 
 /// The alerts of one carrier.
@@ -50,18 +56,34 @@ impl Carrier {
 }
 
 impl Report {
-    /// Says which line, if any, is not accounted for.
+    /// Says what, if anything, is not accounted for: a line, a departure or an alert.
     ///
     /// # Errors
     /// The invariant that does not hold.
     pub(crate) fn check(&self) -> Result<(), String> {
-        let Self { lines, decoded, dead_letters, .. } = self;
-        if *lines == decoded + dead_letters {
-            return Ok(());
+        let Self { lines, decoded, dead_letters, duplicates, handled, raised, alerts, .. } = self;
+        if *lines != decoded + dead_letters {
+            return Err(format!(
+                "{lines} lines were read, but {decoded} decoded and {dead_letters} dead letters do not add up to that"
+            ));
         }
-        Err(format!(
-            "{lines} lines were read, but {decoded} decoded and {dead_letters} dead letters do not add up to that"
-        ))
+        // More is no loss: a stream on a server may still have flights of an earlier run.
+        if *decoded > handled + duplicates {
+            return Err(format!(
+                "{decoded} flights were decoded, but {handled} handled and {duplicates} duplicates do not add up to that"
+            ));
+        }
+        if raised > alerts {
+            return Err(format!("{raised} alerts were published, but {alerts} were counted"));
+        }
+        Ok(())
+    }
+
+    /// One JSON object on a line.
+    pub(crate) fn json(&self) -> String {
+        let mut json = serde_json::to_string(self).expect("numbers and strings are always JSON");
+        json.push('\n');
+        json
     }
 
     /// The table with a bar for each airline.
@@ -85,5 +107,40 @@ impl Report {
             let _ = writeln!(text, "{name:width$}  {alerts:4}  {mean_delay_min:8.1}  {max_delay_min:7}  {bar}");
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> Report {
+        Report {
+            lines: 10,
+            decoded: 9,
+            dead_letters: 1,
+            duplicates: 2,
+            cancelled: 1,
+            alerts: 3,
+            unknown_airlines: 0,
+            retries: 0,
+            by_carrier: BTreeMap::new(),
+            elapsed_s: 0.1,
+            handled: 7,
+            raised: 3,
+        }
+    }
+
+    #[test]
+    fn what_is_lost_is_named() {
+        assert_eq!(report().check(), Ok(()));
+        for (lossy, named) in [
+            (Report { lines: 11, ..report() }, "11 lines"),
+            (Report { handled: 6, ..report() }, "9 flights were decoded, but 6 handled"),
+            (Report { alerts: 2, ..report() }, "3 alerts were published, but 2"),
+        ] {
+            let error = lossy.check().unwrap_err();
+            assert!(error.contains(named), "{error}");
+        }
     }
 }

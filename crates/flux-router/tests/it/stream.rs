@@ -1,0 +1,242 @@
+//! At least once, on a stream: whatever goes wrong with a handler, a router or a dead letter, no message is lost.
+
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use flux_core::{ErrorKind, Failure, Message, Publisher as _, Typed, header};
+use flux_mem::{ConsumerConfig, Discard, Mem, MemConsumer, MemStream, StreamConfig};
+use flux_router::{Ladder, Route, Router};
+use tokio::time::Instant;
+
+use crate::digits::Digits;
+use crate::double::idle;
+use crate::start;
+
+fn config() -> StreamConfig {
+    StreamConfig::new("numbers", ["numbers.>", "dlq.>", "next.>"])
+}
+
+fn stream() -> MemStream {
+    Mem::stream(config()).unwrap()
+}
+
+/// The consumer that survives its routers.
+fn durable(stream: &MemStream) -> Typed<MemConsumer, Digits> {
+    stream.consumer(ConsumerConfig::durable("work").with_filter("numbers.>")).unwrap().typed(Digits)
+}
+
+/// Runs a handler that takes whatever is left, however often it was delivered before, and returns what it got.
+async fn rest(stream: &MemStream) -> Vec<u64> {
+    let got = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&got);
+    let route = Route::receiving("numbers.>", &durable(stream), move |message: Message<u64>| {
+        kept.lock().unwrap().push(message.payload);
+        async { Ok::<(), Failure>(()) }
+    });
+    let route = route.ladder(Ladder::new().with_attempts(u32::MAX));
+    let (handle, running) = start(Router::new().add(route)).await;
+    handle.settled().await.unwrap();
+    handle.stop();
+    running.await.unwrap().unwrap();
+    Arc::try_unwrap(got).unwrap().into_inner().unwrap()
+}
+
+/// The dead letters in the stream.
+fn letters(stream: &MemStream) -> Vec<Message<Bytes>> {
+    let all = (1..=stream.info().last_sequence).filter_map(|sequence| stream.get(sequence));
+    all.filter(|message| message.subject.as_str().starts_with("dlq.")).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_deliveries_with_growing_delays_then_a_letter_with_the_bytes_as_they_came() {
+    let stream = stream();
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let written = Arc::clone(&calls);
+    let route = Route::new("numbers.>", &stream.clone().typed(Digits), move |_: Message<u64>| {
+        written.lock().unwrap().push(Instant::now());
+        async { Err::<(), _>(Failure::retry("not now")) }
+    });
+    let (handle, running) = start(Router::new().add(route)).await;
+    stream.publish("numbers.new", Bytes::from_static(b"0007")).await.unwrap();
+    handle.settled().await.unwrap();
+    let calls = calls.lock().unwrap().clone();
+    assert_eq!(calls.len(), 10);
+    for (attempt, pair) in calls.windows(2).enumerate() {
+        let (waited, step) = ((pair[1] - pair[0]).as_millis(), 100 << attempt);
+        assert!((step..=2 * step + 1).contains(&waited), "after attempt {}: {waited} ms", attempt + 1);
+    }
+    let [letter] = &letters(&stream)[..] else { panic!("one letter") };
+    assert_eq!((letter.subject.as_str(), &letter.payload[..]), ("dlq.numbers.new", &b"0007"[..]));
+    assert_eq!(letter.headers.get(&header::RETRY_COUNT), Some("10"));
+    assert_eq!(
+        (letter.headers.get(&header::STREAM), letter.headers.get(&header::SEQUENCE)),
+        (Some("numbers"), Some("1"))
+    );
+    handle.stop();
+    let total = running.await.unwrap().unwrap().total();
+    assert_eq!((total.failed_retry, total.retried, total.dead_lettered, total.lost), (10, 9, 1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_dropped_router_was_handling_comes_again_after_the_ack_wait() {
+    let stream = stream();
+    let route = Route::receiving("numbers.>", &durable(&stream), |_: Message<u64>| {
+        std::future::pending::<Result<(), Failure>>()
+    });
+    let (_, running) = start(Router::new().add(route)).await;
+    for number in ["1", "2"] {
+        stream.publish("numbers.new", Bytes::from(number)).await.unwrap();
+    }
+    idle().await;
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+    let started = Instant::now();
+    let mut got = rest(&stream).await;
+    assert!(started.elapsed() >= Duration::from_secs(29), "its time to settle ran out first");
+    got.sort_unstable();
+    assert_eq!(got, [1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_outlives_the_drain_comes_again() {
+    let stream = stream();
+    let route = Route::receiving("numbers.>", &durable(&stream), |_: Message<u64>| {
+        std::future::pending::<Result<(), Failure>>()
+    });
+    let (handle, running) = start(Router::new().add(route).drain_for(Duration::from_secs(5))).await;
+    stream.publish("numbers.new", Bytes::from_static(b"1")).await.unwrap();
+    idle().await;
+    handle.stop();
+    assert_eq!(running.await.unwrap().unwrap().withheld, 1);
+    assert_eq!(rest(&stream).await, [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_while_a_handler_publishes_loses_nothing() {
+    let (stream, next) = (stream(), Mem::with_config(flux_mem::MemConfig::new().with_capacity(1)));
+    let mut full = std::pin::pin!(flux_core::Subscriber::<u64>::subscribe(&next, "next").await.unwrap());
+    let onward = next.clone();
+    let route = Route::receiving("numbers.>", &durable(&stream), move |message: Message<u64>| {
+        let onward = onward.clone();
+        async move { onward.publish("next", message.payload).await.map(drop).map_err(Failure::from) }
+    });
+    let (handle, running) = start(Router::new().add(route).drain_for(Duration::from_secs(5))).await;
+    for number in ["1", "2", "3"] {
+        stream.publish("numbers.new", Bytes::from(number)).await.unwrap();
+    }
+    idle().await;
+    handle.stop();
+    idle().await;
+    assert!(!running.is_finished(), "the second is being published, and there is no room");
+    assert_eq!(flux_core::next(full.as_mut()).await.unwrap().unwrap().message.payload, 1);
+    let report = running.await.unwrap().unwrap();
+    assert_eq!((report.total().handled, report.withheld), (2, 0), "room came, so the second was finished");
+    assert_eq!(flux_core::next(full.as_mut()).await.unwrap().unwrap().message.payload, 2);
+    assert_eq!(rest(&stream).await, [3], "the third was not taken, or is delivered again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_that_no_stream_takes_keeps_the_message_where_it_is() {
+    let stream = Mem::stream(StreamConfig::new("numbers", ["numbers.>"])).unwrap();
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&events);
+    let route = Route::receiving("numbers.>", &durable(&stream), |_: Message<u64>| async {
+        Err::<(), _>(Failure::permanent("no such account"))
+    });
+    let router = Router::new()
+        .add(route.dead_letters_through(stream.clone().typed(Digits)))
+        .on_event(move |_, event| heard.lock().unwrap().push(event.to_string()));
+    let (handle, running) = start(router).await;
+    stream.publish("numbers.new", Bytes::from_static(b"1")).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    handle.stop();
+    let total = running.await.unwrap().unwrap().total();
+    assert!(total.retried > 3, "it is tried again and again: {total:?}");
+    assert_eq!((total.dead_lettered, total.lost), (0, 0));
+    let told = events.lock().unwrap()[1].clone();
+    assert!(told.contains("`numbers.new`") && told.contains("dlq.numbers.new"), "{told}");
+    assert_eq!(rest(&stream).await, [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_of_letters_holds_the_message_until_there_is_room() {
+    let (stream, grave) =
+        (stream(), StreamConfig::new("grave", ["dlq.>"]).with_discard(Discard::New).with_max_messages(1));
+    let grave = Mem::stream(grave).unwrap();
+    grave.publish("dlq.old", Bytes::new()).await.unwrap();
+    assert_eq!(grave.publish("dlq.old", Bytes::new()).await.unwrap_err().kind(), ErrorKind::Full);
+    let route = Route::receiving("numbers.>", &durable(&stream), |_: Message<u64>| async {
+        Err::<(), _>(Failure::permanent("no such account"))
+    });
+    let route = route.dead_letters_through(grave.clone().typed(Digits));
+    let (handle, running) = start(Router::new().add(route)).await;
+    stream.publish("numbers.new", Bytes::from_static(b"1")).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!((handle.metrics().total().dead_lettered, letters(&grave).len()), (0, 1));
+    assert_eq!(grave.purge(">").unwrap(), 1);
+    handle.settled().await.unwrap();
+    assert_eq!(letters(&grave)[0].subject, "dlq.numbers.new");
+    handle.stop();
+    assert_eq!(running.await.unwrap().unwrap().total().dead_lettered, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payload_too_large_for_the_next_hop_is_a_letter_at_once() {
+    let stream = stream();
+    let small = Mem::stream(StreamConfig::new("next", ["next.>"]).with_max_message_bytes(64)).unwrap();
+    let (calls, onward) = (Arc::new(AtomicU64::new(0)), small.clone());
+    let counted = Arc::clone(&calls);
+    let route = Route::new("numbers.>", &stream.clone().typed(Digits), move |_: Message<u64>| {
+        counted.fetch_add(1, SeqCst);
+        let onward = onward.clone();
+        async move { onward.publish("next.large", Bytes::from(vec![b'1'; 65])).await.map(drop).map_err(Failure::from) }
+    });
+    let (handle, running) = start(Router::new().add(route)).await;
+    stream.publish("numbers.new", Bytes::from_static(b"1")).await.unwrap();
+    handle.settled().await.unwrap();
+    assert_eq!(calls.load(SeqCst), 1, "no retry makes it smaller");
+    let letters = letters(&stream);
+    let reason = letters[0].headers.get(&header::ERROR).unwrap();
+    assert!(reason.contains("next.large") && reason.contains("64"), "{reason}");
+    assert_eq!(letters[0].headers.get(&header::ERROR_CLASS), Some("permanent"));
+    handle.stop();
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_content_type_is_a_letter_with_its_bytes_and_headers() {
+    let stream = stream();
+    let ok = |_: Message<u64>| async { Ok::<(), Failure>(()) };
+    let (handle, running) = start(Router::new().route("numbers.>", &stream.clone().typed(Digits), ok)).await;
+    let message = Message::new("numbers.new", Bytes::from_static(b"<n>1</n>")).unwrap();
+    stream.send(message.with_header("Content-Type", "application/xml").unwrap()).await.unwrap();
+    handle.settled().await.unwrap();
+    let letters = letters(&stream);
+    assert_eq!(&letters[0].payload[..], b"<n>1</n>");
+    assert_eq!(letters[0].headers.get("content-type"), Some("application/xml"));
+    assert_eq!(letters[0].headers.get(&header::ERROR_CLASS), Some("undecodable"));
+    let reason = letters[0].headers.get(&header::ERROR).unwrap();
+    assert!(reason.contains("application/xml") && reason.contains("text/plain"), "{reason}");
+    handle.stop();
+    assert_eq!(running.await.unwrap().unwrap().total().undecodable, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_on_every_delivery_ends_as_a_letter() {
+    let stream = stream();
+    let panics = |_: Message<u64>| async { panic!("boom") as Result<(), Failure> };
+    // Called again in place, the handler gets a copy of the value; the letter still has the bytes.
+    let route = Route::new("numbers.>", &stream.clone().typed(Digits), panics).ladder(Ladder::new().with_in_place(2));
+    let (handle, running) = start(Router::new().add(route)).await;
+    stream.publish("numbers.new", Bytes::from_static(b"0001")).await.unwrap();
+    handle.settled().await.unwrap();
+    let letters = letters(&stream);
+    assert_eq!(&letters[0].payload[..], b"0001");
+    assert_eq!(letters[0].headers.get(&header::ERROR), Some("boom"));
+    assert_eq!(letters[0].headers.get(&header::ERROR_CLASS), Some("panic"));
+    handle.stop();
+    let total = running.await.unwrap().unwrap().total();
+    assert_eq!((total.failed_panic, total.dead_lettered), (20, 1));
+}
