@@ -26,58 +26,132 @@ pub fn suites() -> Vec<Suite> {
 }
 
 fn publish() -> Suite {
-    let (raw, flux, routed) = ("async-nats, publish", "flux, nats, publish", "flux, nats, routed");
-    let ruststream = "RustStream, nats, handled";
-    suite(
-        "NATS: publish and subscribe",
-        500_000,
-        vec![
-            Arc::new(Driven::<RawPubSub>::new(raw, Shape::Across)),
-            Arc::new(Driven::<FluxPubSub>::new(flux, Shape::Across)),
-            Arc::new(Driven::<FluxRouted>::new(routed, Shape::Across)),
-            Arc::new(Driven::<RustStreamPubSub>::new(ruststream, Shape::Across)),
-        ],
-        vec![
-            Limit::Times { contender: flux, at_least: 0.95, other: raw },
-            Limit::Times { contender: routed, at_least: 1.0, other: ruststream },
-        ],
-    )
+    let names = Names {
+        raw: "async-nats, publish",
+        same: "async-nats with headers, publish",
+        flux: "flux, nats, publish",
+        bare: "flux without headers, publish",
+    };
+    let (routed, ruststream) = ("flux, nats, routed", "RustStream, nats, handled");
+    let mut contenders = names.four(
+        Arc::new(Driven::<RawPubSub<false>>::new(names.raw, Shape::Across)),
+        Arc::new(Driven::<RawPubSub<true>>::new(names.same, Shape::Across)),
+        Arc::new(Driven::<FluxPubSub<true>>::new(names.flux, Shape::Across)),
+        Arc::new(Driven::<FluxPubSub<false>>::new(names.bare, Shape::Across)),
+    );
+    contenders.push(Arc::new(Driven::<FluxRouted>::new(routed, Shape::Across)));
+    contenders.push(Arc::new(Driven::<RustStreamPubSub>::new(ruststream, Shape::Across)));
+    let mut limits = names.limits();
+    limits.push(Limit::Times { contender: routed, at_least: 1.0, other: ruststream });
+    suite("NATS: publish and subscribe", 500_000, contenders, limits)
+}
+
+/// The same work in four ways.
+struct Names {
+    raw: &'static str,
+    /// With the headers that flux sends.
+    same: &'static str,
+    flux: &'static str,
+    /// Without headers, which are an option.
+    bare: &'static str,
+}
+
+impl Names {
+    /// The contenders, each next to the one it is held against.
+    fn four(
+        &self,
+        raw: Arc<dyn Contender>,
+        same: Arc<dyn Contender>,
+        flux: Arc<dyn Contender>,
+        bare: Arc<dyn Contender>,
+    ) -> Vec<Arc<dyn Contender>> {
+        vec![raw, bare, same, flux]
+    }
+
+    /// flux is held against the raw client with the same headers, and, as it comes, against the bare one, whose messages do not
+    /// say what they are.
+    fn limits(&self) -> Vec<Limit> {
+        let &Self { raw, same, flux, bare } = self;
+        [(flux, raw), (flux, same), (bare, raw)]
+            .map(|(contender, other)| Limit::Times { contender, at_least: 0.95, other })
+            .to_vec()
+    }
 }
 
 fn requests(width: u64, messages: u64) -> Suite {
-    let (title, raw, flux) = match width {
-        1 => ("NATS: request and reply, one at a time", "async-nats, request, 1", "flux, nats, request, 1"),
-        _ => ("NATS: request and reply, 64 in flight", "async-nats, request, 64", "flux, nats, request, 64"),
+    let (title, names) = match width {
+        1 => (
+            "NATS: request and reply, one at a time",
+            Names {
+                raw: "async-nats, request, 1",
+                same: "async-nats with headers, request, 1",
+                flux: "flux, nats, request, 1",
+                bare: "flux without headers, request, 1",
+            },
+        ),
+        _ => (
+            "NATS: request and reply, 64 in flight",
+            Names {
+                raw: "async-nats, request, 64",
+                same: "async-nats with headers, request, 64",
+                flux: "flux, nats, request, 64",
+                bare: "flux without headers, request, 64",
+            },
+        ),
     };
-    suite(
-        title,
-        messages,
-        vec![Arc::new(InFlight::<RawRequests>::new(raw, width)), Arc::new(InFlight::<FluxRequests>::new(flux, width))],
-        vec![Limit::Times { contender: flux, at_least: 0.95, other: raw }],
-    )
+    let contenders = names.four(
+        Arc::new(InFlight::<RawRequests<false>>::new(names.raw, width)),
+        Arc::new(InFlight::<RawRequests<true>>::new(names.same, width)),
+        Arc::new(InFlight::<FluxRequests<true>>::new(names.flux, width)),
+        Arc::new(InFlight::<FluxRequests<false>>::new(names.bare, width)),
+    );
+    suite(title, messages, contenders, names.limits())
 }
 
 fn store(width: u64, messages: u64) -> Suite {
-    let (title, raw, flux) = match width {
-        1 => ("JetStream: publish, one at a time", "async-nats, store, 1", "flux, jetstream, store, 1"),
-        _ => ("JetStream: publish, 64 in flight", "async-nats, store, 64", "flux, jetstream, store, 64"),
+    let (title, names) = match width {
+        1 => (
+            "JetStream: publish, one at a time",
+            Names {
+                raw: "async-nats, store, 1",
+                same: "async-nats with headers, store, 1",
+                flux: "flux, jetstream, store, 1",
+                bare: "flux without headers, store, 1",
+            },
+        ),
+        _ => (
+            "JetStream: publish, 64 in flight",
+            Names {
+                raw: "async-nats, store, 64",
+                same: "async-nats with headers, store, 64",
+                flux: "flux, jetstream, store, 64",
+                bare: "flux without headers, store, 64",
+            },
+        ),
     };
-    suite(
-        title,
-        messages,
-        vec![Arc::new(InFlight::<RawStore>::new(raw, width)), Arc::new(InFlight::<FluxStore>::new(flux, width))],
-        vec![Limit::Times { contender: flux, at_least: 0.95, other: raw }],
-    )
+    let contenders = names.four(
+        Arc::new(InFlight::<RawStore<false>>::new(names.raw, width)),
+        Arc::new(InFlight::<RawStore<true>>::new(names.same, width)),
+        Arc::new(InFlight::<FluxStore<true>>::new(names.flux, width)),
+        Arc::new(InFlight::<FluxStore<false>>::new(names.bare, width)),
+    );
+    suite(title, messages, contenders, names.limits())
 }
 
 fn pipeline() -> Suite {
-    let (raw, flux) = ("async-nats, pipeline", "flux, jetstream, pipeline");
-    suite(
-        "JetStream: publish, 1,000 receipts outstanding",
-        200_000,
-        vec![Arc::new(AtOnce::<RawPipeline>::new(raw)), Arc::new(AtOnce::<FluxPipeline>::new(flux))],
-        vec![Limit::Times { contender: flux, at_least: 0.95, other: raw }],
-    )
+    let names = Names {
+        raw: "async-nats, pipeline",
+        same: "async-nats with headers, pipeline",
+        flux: "flux, jetstream, pipeline",
+        bare: "flux without headers, pipeline",
+    };
+    let contenders = names.four(
+        Arc::new(AtOnce::<RawPipeline<false>>::new(names.raw)),
+        Arc::new(AtOnce::<RawPipeline<true>>::new(names.same)),
+        Arc::new(AtOnce::<FluxPipeline<true>>::new(names.flux)),
+        Arc::new(AtOnce::<FluxPipeline<false>>::new(names.bare)),
+    );
+    suite("JetStream: publish, 1,000 receipts outstanding", 200_000, contenders, names.limits())
 }
 
 fn pull() -> Suite {

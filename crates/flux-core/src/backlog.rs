@@ -13,6 +13,15 @@ pub trait Backlog: Send + Sync {
     /// # Errors
     /// When whoever knows cannot be asked.
     fn outstanding(&self) -> BoxFuture<'_, Result<Outstanding>>;
+
+    /// Waits until whoever holds the messages has taken every settlement made so far. A drain ends with it. Provided: a
+    /// settlement that returned is taken.
+    ///
+    /// # Errors
+    /// When no confirmation came; what was settled last may be delivered again.
+    fn confirm(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 /// A subscription's backlog.

@@ -51,6 +51,11 @@ impl<W, C> Typed<W, C> {
         &self.codec
     }
 
+    /// What reports the messages that are sent and asked.
+    pub const fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
     /// The transport beneath, on its own again.
     pub fn into_wire(self) -> W {
         self.wire

@@ -1,6 +1,5 @@
 //! Settles one delivery of a stream.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +12,8 @@ use tokio::time::Instant;
 
 use crate::JetStream;
 use crate::config::Acks;
+use crate::standing::{Floor, Standing};
+use crate::wire::Place;
 
 const ACK: Bytes = Bytes::from_static(b"+ACK");
 const NAK: Bytes = Bytes::from_static(b"-NAK");
@@ -26,40 +27,46 @@ pub(crate) struct Ledger {
     pub(crate) jetstream: JetStream,
     acks: Acks,
     settled: AtomicU64,
-    places: Mutex<Places>,
+    books: Mutex<Books>,
 }
 
-#[derive(Debug)]
-struct Places {
-    unsettled: BTreeSet<u64>,
-    next: u64,
+struct Books {
+    standing: Standing,
+    /// Where the last settlement went that the server has not confirmed, nor a later one.
+    unconfirmed: Option<async_nats::Subject>,
 }
 
 impl Ledger {
-    /// Nothing before `next` concerns this subscription.
-    pub(crate) fn new(jetstream: JetStream, acks: Acks, next: u64) -> Self {
-        let places = Mutex::new(Places { unsettled: BTreeSet::new(), next });
-        Self { jetstream, acks, settled: AtomicU64::new(0), places }
+    /// The consumer's floor, as the server had it.
+    pub(crate) fn new(jetstream: JetStream, acks: Acks, floor: Floor) -> Self {
+        let books = Mutex::new(Books { standing: Standing::new(floor), unconfirmed: None });
+        Self { jetstream, acks, settled: AtomicU64::new(0), books }
     }
 
-    fn places(&self) -> MutexGuard<'_, Places> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn delivered(&self, sequence: u64) {
-        let mut places = self.places();
-        places.unsettled.insert(sequence);
-        places.next = places.next.max(sequence + 1);
+    pub(crate) fn delivered(&self, place: &Place) {
+        self.books().standing.delivered(place.sequence, place.consumer_sequence);
     }
 
     /// A message was handed over that nobody has to settle.
-    pub(crate) fn passed(&self, sequence: u64) {
-        let mut places = self.places();
-        places.next = places.next.max(sequence + 1);
+    pub(crate) fn passed(&self, place: &Place) {
+        self.books().standing.passed(place.sequence, place.consumer_sequence);
     }
 
-    fn is_settled(&self, sequence: u64) {
-        self.places().unsettled.remove(&sequence);
+    fn is_settled(&self, sequence: u64, unconfirmed: Option<async_nats::Subject>) {
+        let mut books = self.books();
+        books.standing.settled(sequence);
+        books.unconfirmed = unconfirmed;
+        drop(books);
+        self.settled.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A message was given back for the last time.
+    fn gives_up(&self, sequence: u64) {
+        self.books().standing.settled(sequence);
         self.settled.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -70,15 +77,35 @@ impl Ledger {
 
     /// Where a consumer has to begin that takes the place of one that is gone.
     pub(crate) fn floor(&self) -> u64 {
-        let places = self.places();
-        places.unsettled.first().copied().unwrap_or(places.next)
+        self.books().standing.floor()
+    }
+
+    /// The server has told the consumer's floor.
+    pub(crate) fn learn(&self, floor: Floor) {
+        self.books().standing.learn(floor);
+    }
+
+    /// Whether other members take messages of the same consumer.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.books().standing.is_shared()
     }
 
     /// The deliveries of a consumer that is gone cannot be settled any more; its successor makes them again.
     pub(crate) fn forget(&self) {
-        let mut places = self.places();
-        places.next = places.unsettled.first().copied().unwrap_or(places.next);
-        places.unsettled.clear();
+        let mut books = self.books();
+        books.standing.forget();
+        books.unconfirmed = None;
+    }
+
+    /// Waits until the server has taken every settlement so far. It takes those of one consumer in their order, so the last one
+    /// is said again, to be confirmed; for a message that is settled it changes nothing.
+    pub(crate) async fn confirm_all(&self) -> Result<()> {
+        let Some(last) = self.books().unconfirmed.take() else { return Ok(()) };
+        let confirmed = self.confirm(last.clone(), ACK).await;
+        if confirmed.is_err() {
+            self.books().unconfirmed.get_or_insert(last);
+        }
+        confirmed
     }
 
     pub(crate) async fn tell(&self, reply: async_nats::Subject, word: Bytes) -> Result<()> {
@@ -132,10 +159,11 @@ impl JsAcker {
         let Self { ledger, reply, sequence, .. } = self;
         if confirm {
             ledger.confirm(reply, word).await?;
+            ledger.is_settled(sequence, None);
         } else {
-            ledger.tell(reply, word).await?;
+            ledger.tell(reply.clone(), word).await?;
+            ledger.is_settled(sequence, Some(reply));
         }
-        ledger.is_settled(sequence);
         Ok(())
     }
 
@@ -162,7 +190,7 @@ impl Acker for JsAcker {
         };
         ledger.tell(reply, word).await?;
         if last {
-            ledger.is_settled(sequence);
+            ledger.gives_up(sequence);
         }
         Ok(())
     }

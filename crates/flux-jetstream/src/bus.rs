@@ -3,11 +3,13 @@
 use std::future::Future;
 
 use bytes::Bytes;
-use flux_core::{Codec, Error, Failure, Message, Result, Scope, Stage, Typed, header};
+use flux_core::telemetry::Sending;
+use flux_core::{Codec, Error, Failure, Message, Result, Stage, Telemetry, Typed, header};
 use futures_core::Stream;
 
 use crate::JsStream;
 use crate::atomic::{self, StoredBatch};
+use crate::jetstream::during;
 use crate::receipts::Receipts;
 use crate::replay::{self, Replay, Replayed};
 
@@ -46,10 +48,32 @@ pub trait StreamBus<T>: Send + Sync + sealed::Carries<T> {
         T: Send,
     {
         async move {
-            let encode =
-                |message| self.encode(message).and_then(|message| self.stream().check(&message).map(|()| message));
-            let messages = messages.into_iter().map(encode).collect::<Result<_>>()?;
-            atomic::publish(self.stream(), messages).await
+            let encode = |message| {
+                let (message, sending) = self.encode(message)?;
+                self.stream().check(&message)?;
+                Ok((message, sending))
+            };
+            let encoded: Vec<_> = messages.into_iter().map(encode).collect::<Result<_>>()?;
+            let (messages, sending): (Vec<_>, Vec<_>) = encoded.into_iter().unzip();
+            let stored = atomic::publish(self.stream(), messages).await;
+            for sending in sending.into_iter().flatten() {
+                sending.finish(stored.as_ref().map(drop));
+            }
+            stored
+        }
+    }
+
+    /// The message at this place in the stream, from 1; `None` when there is none, or none any more.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Codec`](flux_core::ErrorKind::Codec) for one that does not decode; else what the server says.
+    fn get(&self, sequence: u64) -> impl Future<Output = Result<Option<Message<T>>>> + Send
+    where
+        Self: Sized,
+    {
+        async move {
+            let found = self.stream().find(sequence).await.map_err(during("get"))?;
+            found.map(|message| self.decode(message)).transpose()
         }
     }
 
@@ -74,7 +98,8 @@ pub trait StreamBus<T>: Send + Sync + sealed::Carries<T> {
 impl<T, B: sealed::Carries<T> + Send + Sync> StreamBus<T> for B {}
 
 pub(crate) mod sealed {
-    use flux_core::{Message, Result};
+    use flux_core::telemetry::Sending;
+    use flux_core::{Message, Result, Telemetry};
 
     use crate::JsStream;
 
@@ -83,10 +108,13 @@ pub(crate) mod sealed {
     pub trait Carries<T> {
         #[doc(hidden)]
         fn stream(&self) -> &JsStream;
+        /// Values report that they are being sent; bytes do not.
         #[doc(hidden)]
-        fn encode(&self, message: Message<T>) -> Result<Message<bytes::Bytes>>;
+        fn encode(&self, message: Message<T>) -> Result<(Message<bytes::Bytes>, Option<Sending<'_>>)>;
         #[doc(hidden)]
         fn decode(&self, message: Message<bytes::Bytes>) -> Result<Message<T>>;
+        #[doc(hidden)]
+        fn telemetry(&self) -> Option<&Telemetry>;
     }
 }
 
@@ -95,12 +123,16 @@ impl sealed::Carries<Bytes> for JsStream {
         self
     }
 
-    fn encode(&self, message: Message<Bytes>) -> Result<Message<Bytes>> {
-        Ok(message)
+    fn encode(&self, message: Message<Bytes>) -> Result<(Message<Bytes>, Option<Sending<'_>>)> {
+        Ok((message, None))
     }
 
     fn decode(&self, message: Message<Bytes>) -> Result<Message<Bytes>> {
         Ok(message)
+    }
+
+    fn telemetry(&self) -> Option<&Telemetry> {
+        None
     }
 }
 
@@ -109,15 +141,8 @@ impl<T, C: Codec<T>> sealed::Carries<T> for Typed<JsStream, C> {
         self.wire()
     }
 
-    fn encode(&self, message: Message<T>) -> Result<Message<Bytes>> {
-        let (mut rest, value) = message.take();
-        let named = |error: Error| error.with_operation("encode").with_subject(rest.subject.clone());
-        let bytes = self.codec().to_bytes(value, &mut Vec::new()).map_err(named)?;
-        if !rest.headers.contains(&header::CONTENT_TYPE) {
-            rest.headers.insert(header::CONTENT_TYPE, self.codec().content_type())?;
-        }
-        Scope::stamp(&mut rest.headers);
-        Ok(rest.map(|()| bytes))
+    fn encode(&self, message: Message<T>) -> Result<(Message<Bytes>, Option<Sending<'_>>)> {
+        self.prepare(message).map(|(message, sending)| (message, Some(sending)))
     }
 
     fn decode(&self, message: Message<Bytes>) -> Result<Message<T>> {
@@ -125,5 +150,9 @@ impl<T, C: Codec<T>> sealed::Carries<T> for Typed<JsStream, C> {
         let named = |error: Error| error.with_operation("decode").with_subject(message.subject.clone());
         let value = self.codec().decode_as(content_type, &message.payload).map_err(named)?;
         Ok(message.map(|_| value))
+    }
+
+    fn telemetry(&self) -> Option<&Telemetry> {
+        Some(Self::telemetry(self))
     }
 }

@@ -19,6 +19,7 @@ use crate::inbox::Arrival;
 use crate::jetstream::{during, gone};
 use crate::keeper::lock;
 use crate::provision::FoundConsumer;
+use crate::standing::Floor;
 use crate::subscriber::{JsDeliveries, Session};
 use crate::wire::{Ask, Status};
 use crate::{JetStream, JsStream};
@@ -38,8 +39,8 @@ struct Inner {
     config: ConsumerConfig,
     /// An ephemeral consumer that was made anew has another name.
     name: Mutex<Arc<str>>,
-    /// Everything before this place was settled when this handle was made, or is not for this consumer.
-    begin: u64,
+    /// Everything before was settled when this handle was made, or is not for this consumer.
+    floor: Floor,
 }
 
 /// How far a consumer is.
@@ -62,8 +63,8 @@ pub struct ConsumerInfo {
 
 impl JsConsumer {
     pub(crate) fn new(stream: JsStream, config: ConsumerConfig, found: &FoundConsumer) -> Self {
-        let (name, begin) = (Mutex::new(found.name.as_str().into()), found.ack_floor.stream_seq + 1);
-        Self(Arc::new(Inner { stream, config, name, begin }))
+        let (name, floor) = (Mutex::new(found.name.as_str().into()), found.floor());
+        Self(Arc::new(Inner { stream, config, name, floor }))
     }
 
     pub(crate) fn downgrade(&self) -> WeakConsumer {
@@ -91,8 +92,14 @@ impl JsConsumer {
         &self.0.stream
     }
 
-    pub(crate) fn begin(&self) -> u64 {
-        self.0.begin
+    pub(crate) fn floor(&self) -> Floor {
+        self.0.floor
+    }
+
+    /// The floor as the server has it now; `None` when it cannot be asked.
+    pub(crate) async fn find_floor(&self) -> Option<Floor> {
+        let found = self.jetstream().find_consumer(self.0.stream.name(), &self.name()).await;
+        found.ok().flatten().map(|found| found.floor())
     }
 
     pub(crate) fn config(&self) -> &ConsumerConfig {

@@ -31,6 +31,7 @@ impl std::error::Error for ServerError {}
 
 pub(crate) const CONSUMER_EXISTS: [u32; 2] = [10_013, 10_148];
 pub(crate) const CONSUMER_NOT_FOUND: u32 = 10_014;
+pub(crate) const MESSAGE_NOT_FOUND: u32 = 10_037;
 pub(crate) const STREAM_NAME_IN_USE: u32 = 10_058;
 pub(crate) const STREAM_NOT_FOUND: u32 = 10_059;
 

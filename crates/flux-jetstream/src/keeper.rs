@@ -8,13 +8,17 @@ use std::time::Duration;
 
 use flux_core::next;
 use tokio::runtime::Handle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::acker::Ledger;
+use crate::consumer::WeakConsumer;
 use crate::inbox::Inbox;
 
 /// How long to wait for what is still on its way when a subscription ends.
 const LAST_ARRIVALS: Duration = Duration::from_secs(2);
+/// How often the server is asked how far all members of a group are. What was settled since comes again when the consumer is
+/// deleted.
+const ASKED_EVERY: Duration = Duration::from_secs(30);
 
 pub(crate) fn lock(inbox: &Mutex<Inbox>) -> MutexGuard<'_, Inbox> {
     inbox.lock().unwrap_or_else(PoisonError::into_inner)
@@ -22,15 +26,24 @@ pub(crate) fn lock(inbox: &Mutex<Inbox>) -> MutexGuard<'_, Inbox> {
 
 /// Every third of the ack wait, tells the server that what waits is not forgotten. Ends with the subscription.
 ///
+/// Where other members share the consumer, it also asks the server now and then how far all of them are.
+///
 /// Few messages wait long: see [`Pace`](crate::pace::Pace). This is for those that were taken ahead of handlers that have
 /// since become slow.
-pub(crate) fn keep_alive(inbox: Weak<Mutex<Inbox>>, ledger: Arc<Ledger>, ack_wait: Duration) {
+pub(crate) fn keep_alive(inbox: Weak<Mutex<Inbox>>, ledger: Arc<Ledger>, consumer: WeakConsumer, ack_wait: Duration) {
     let beat = (ack_wait / 3).max(Duration::from_millis(10));
     tokio::spawn(async move {
-        let mut settled = ledger.settled();
+        let (mut settled, mut asked) = (ledger.settled(), Instant::now());
         loop {
             sleep(beat).await;
             let Some(waiting) = waiting(&inbox) else { return };
+            if ledger.is_shared() && asked.elapsed() >= ASKED_EVERY {
+                asked = Instant::now();
+                let Some(consumer) = consumer.upgrade() else { return };
+                if let Some(floor) = consumer.find_floor().await {
+                    ledger.learn(floor);
+                }
+            }
             let before = std::mem::replace(&mut settled, ledger.settled());
             // When more were settled than wait, none of those has waited for a whole beat.
             let turned_over = usize::try_from(settled - before).unwrap_or(usize::MAX) > waiting.len();

@@ -22,6 +22,7 @@ mod provision;
 mod publisher;
 mod receipts;
 mod replay;
+mod standing;
 mod stream;
 mod subscriber;
 mod wire;

@@ -9,6 +9,7 @@ use crate::config::{ConsumerConfig, OnDifference, StreamConfig};
 use crate::difference::{Difference, differences, refuse};
 use crate::error::{CONSUMER_EXISTS, CONSUMER_NOT_FOUND, STREAM_NAME_IN_USE, STREAM_NOT_FOUND, server_code};
 use crate::jetstream::{Nothing, during};
+use crate::standing::Floor;
 use crate::{JetStream, JsStream};
 
 /// A stream, as the server describes it.
@@ -35,6 +36,12 @@ pub(crate) struct FoundConsumer {
 pub(crate) struct Place {
     pub(crate) consumer_seq: u64,
     pub(crate) stream_seq: u64,
+}
+
+impl FoundConsumer {
+    pub(crate) fn floor(&self) -> Floor {
+        Floor { next: self.ack_floor.stream_seq + 1, delivery: self.ack_floor.consumer_seq }
+    }
 }
 
 #[derive(Serialize)]

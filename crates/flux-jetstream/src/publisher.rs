@@ -72,12 +72,6 @@ impl JsStream {
             let text = format!("stream `{}` does not take this subject", self.name());
             return Err(Error::new(ErrorKind::Rejected, text));
         }
-        let size = flux_nats::wire::size(&message.headers, &message.payload);
-        let limit = self.jetstream().client().max_payload();
-        if size > limit {
-            let text = format!("headers and payload of {size} bytes are over the server's limit of {limit}");
-            return Err(Error::new(ErrorKind::TooLarge, text));
-        }
         Ok(())
     }
 
@@ -114,7 +108,7 @@ impl JsStream {
 
     async fn attempt(&self, message: &Message<Bytes>) -> Result<Stored> {
         let mut request = Request::new().payload(message.payload.clone()).timeout(Some(self.jetstream().timeout()));
-        if let Some(headers) = wire::headers(message) {
+        if let Some(headers) = wire::headers(self.jetstream().nats(), message) {
             request = request.headers(headers);
         }
         let subject = flux_nats::wire::subject(&message.subject);

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use async_nats::client::Client;
 use async_nats::message::OutboundMessage;
 use bytes::Bytes;
+use flux_core::telemetry::Sending;
 use flux_core::{Error, ErrorKind, Message, Result, Subject};
 use futures_core::Stream;
 use futures_util::Sink as _;
@@ -26,21 +27,22 @@ pub struct Receipts<'b, B, S, T> {
     messages: Pin<Box<S>>,
     more: bool,
     /// Was taken from the messages and is not sent yet.
-    next: Option<Message<Bytes>>,
+    next: Option<(Message<Bytes>, Option<Sending<'b>>)>,
     in_flight: usize,
     client: Client,
     answers: async_nats::Subscriber,
     inbox: String,
     /// The number of the oldest slot.
     first: u64,
-    slots: VecDeque<Slot>,
+    slots: VecDeque<Slot<'b>>,
     timer: Pin<Box<Sleep>>,
     payload: std::marker::PhantomData<fn(T)>,
 }
 
 /// A message on its way.
-struct Slot {
+struct Slot<'b> {
     subject: Subject,
+    sending: Option<Sending<'b>>,
     until: Instant,
     done: Option<Result<Stored>>,
 }
@@ -106,7 +108,7 @@ impl<'b, T, B: Carries<T>, S: Stream<Item = Message<T>>> Receipts<'b, B, S, T> {
                 }
                 continue;
             }
-            let Some(message) = &self.next else { break };
+            let Some((message, _)) = &self.next else { break };
             if ready!(Pin::new(&mut self.client).poll_ready(cx)).is_err() {
                 self.more = false;
                 break;
@@ -115,12 +117,12 @@ impl<'b, T, B: Carries<T>, S: Stream<Item = Message<T>>> Receipts<'b, B, S, T> {
             let outbound = OutboundMessage {
                 subject: flux_nats::wire::subject(&message.subject),
                 reply: Some(format!("{}.{number}", self.inbox).into()),
-                headers: wire::headers(message),
+                headers: wire::headers(self.bus.stream().jetstream().nats(), message),
                 payload: message.payload.clone(),
             };
             let sent = Pin::new(&mut self.client).start_send(outbound).map_err(flux_nats::error::from_publish);
-            if let Some(message) = self.next.take() {
-                self.push(message.subject, sent.err().map(Err));
+            if let Some((message, sending)) = self.next.take() {
+                self.push(message.subject, sending, sent.err().map(Err));
             }
         }
         Poll::Ready(())
@@ -128,19 +130,18 @@ impl<'b, T, B: Carries<T>, S: Stream<Item = Message<T>>> Receipts<'b, B, S, T> {
 
     fn take(&mut self, message: Message<T>) {
         let subject = message.subject.clone();
-        let checked = self.bus.encode(message).and_then(|message| {
-            self.bus.stream().check(&message)?;
-            Ok(message)
-        });
-        match checked {
-            Ok(message) => self.next = Some(message),
-            Err(error) => self.push(subject, Some(Err(error))),
+        match self.bus.encode(message) {
+            Ok((message, sending)) => match self.bus.stream().check(&message) {
+                Ok(()) => self.next = Some((message, sending)),
+                Err(error) => self.push(subject, sending, Some(Err(error))),
+            },
+            Err(error) => self.push(subject, None, Some(Err(error))),
         }
     }
 
-    fn push(&mut self, subject: Subject, done: Option<Result<Stored>>) {
+    fn push(&mut self, subject: Subject, sending: Option<Sending<'b>>, done: Option<Result<Stored>>) {
         let until = Instant::now() + self.bus.stream().jetstream().timeout();
-        self.slots.push_back(Slot { subject, until, done });
+        self.slots.push_back(Slot { subject, sending, until, done });
     }
 
     /// The oldest receipt, once it is there or overdue.
@@ -153,8 +154,13 @@ impl<'b, T, B: Carries<T>, S: Stream<Item = Message<T>>> Receipts<'b, B, S, T> {
             ready!(self.timer.as_mut().poll(cx));
             slot.done = Some(Err(Error::new(ErrorKind::TimedOut, "no receipt came; the message may be stored")));
         }
-        let Some(Slot { subject, done: Some(done), .. }) = self.slots.pop_front() else { return Poll::Pending };
+        let Some(Slot { subject, sending, done: Some(done), .. }) = self.slots.pop_front() else {
+            return Poll::Pending;
+        };
         self.first += 1;
+        if let Some(sending) = sending {
+            sending.finish(done.as_ref().map(drop));
+        }
         Poll::Ready(Some(done.map_err(|error| error.with_operation("publish").with_subject(subject))))
     }
 }
@@ -164,7 +170,7 @@ impl<T, B: Carries<T>, S: Stream<Item = Message<T>>> Stream for Receipts<'_, B, 
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Stored>>> {
         let this = &mut *self;
-        let done = |slot: Option<&Slot>| slot.is_some_and(|slot| slot.done.is_some());
+        let done = |slot: Option<&Slot<'_>>| slot.is_some_and(|slot| slot.done.is_some());
         if !done(this.slots.front()) {
             this.read_answers(cx);
         }

@@ -1,10 +1,12 @@
 //! Historical replay: what is in a stream now, in order, through a handler, then stop.
 
+use std::fmt;
 use std::future::Future;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use flux_core::{Consumer as _, Error, ErrorKind, Failure, Message, Result, Stage};
+use flux_core::telemetry::Relation;
+use flux_core::{Consumer as _, Error, ErrorKind, Failure, Message, Result, Scope, Stage};
 use tokio::time::sleep;
 
 use crate::JsStream;
@@ -83,20 +85,33 @@ where
     H: Stage<Message<T>, Error: Into<Failure>>,
 {
     let handle = |message: Message<Bytes>, sequence| {
+        let (scope, processing) = match bus.telemetry() {
+            Some(telemetry) => {
+                let (scope, processing) = telemetry.process(&message.subject, &message.headers, Relation::Link);
+                (scope, Some(processing))
+            }
+            None => (Scope::of(&message.headers), None),
+        };
         let message = bus.decode(message);
         let handler = &handler;
         async move {
-            match handler.process(message?).await {
-                Ok(_) => Ok(()),
-                Err(failure) => {
-                    let failure: Failure = failure.into();
-                    let text = format!("the handler failed at place {sequence}: {failure}");
-                    Err(Error::new(ErrorKind::Other, text).with_retryable(false))
-                }
+            let handled =
+                async { handler.process(message?).await.map(drop).map_err(|failure| failed(failure, sequence)) };
+            let handled = scope.run(handled).await;
+            if let Some(processing) = processing {
+                let failure = handled.as_ref().err().map(|error| (error.kind().as_str(), error as &dyn fmt::Display));
+                processing.finish(failure);
             }
+            handled
         }
     };
     run_with_places(bus.stream(), what, handle).await
+}
+
+fn failed(failure: impl Into<Failure>, sequence: u64) -> Error {
+    let failure: Failure = failure.into();
+    let text = format!("the handler failed at place {sequence}: {failure}");
+    Error::new(ErrorKind::Other, text).with_retryable(false)
 }
 
 /// As a replay, for a handler that is also told each message's place.

@@ -3,12 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
-use flux_core::{Result, Subject, SubjectFilter, Telemetry, Typed};
+use async_nats::jetstream::message::StreamMessage;
+use async_nats::jetstream::stream::RawMessage;
+use bytes::Bytes;
+use flux_core::{Error, ErrorKind, Message, Result, Subject, SubjectFilter, Telemetry, Typed};
+use flux_nats::wire::Subjects;
 use serde::Deserialize;
 
 use crate::config::{ConsumerConfig, check_name};
+use crate::error::{MESSAGE_NOT_FOUND, server_code};
 use crate::jetstream::during;
-use crate::{JetStream, JsConsumer};
+use crate::{JetStream, JsConsumer, wire};
 
 /// A stream on a NATS server that keeps messages until they are settled.
 ///
@@ -125,6 +130,29 @@ impl JsStream {
         let body = serde_json::json!({ "filter": filter.as_str() });
         let purged: Purged = self.jetstream().api(&format!("STREAM.PURGE.{}", self.name()), &body).await?;
         Ok(purged.purged)
+    }
+
+    /// The message at this place, if the stream still has it.
+    pub(crate) async fn find(&self, sequence: u64) -> Result<Option<Message<Bytes>>> {
+        #[derive(Deserialize)]
+        struct Found {
+            message: RawMessage,
+        }
+        let body = serde_json::json!({ "seq": sequence });
+        let found = self.jetstream().api::<Found>(&format!("STREAM.MSG.GET.{}", self.name()), &body).await;
+        let raw = match found {
+            Ok(found) => found.message,
+            Err(error) if server_code(&error) == Some(MESSAGE_NOT_FOUND) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let unreadable =
+            |error| Error::new(ErrorKind::Codec, "the stream's message is not readable").with_source(error);
+        let StreamMessage { subject, headers, payload, .. } = raw.try_into().map_err(unreadable)?;
+        let length = payload.len();
+        let (reply, status, description) = (None, None, None);
+        let headers = Some(headers);
+        let native = async_nats::Message { subject, reply, payload, headers, status, description, length };
+        wire::message(&mut Subjects::new(), native).map(Some)
     }
 
     pub(crate) fn shared_name(&self) -> &Arc<str> {

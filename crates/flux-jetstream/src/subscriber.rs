@@ -50,7 +50,7 @@ impl Session {
         let config = consumer.config();
         Ok(Self {
             inbox: Arc::new(Mutex::new(inbox)),
-            ledger: Arc::new(Ledger::new(consumer.jetstream().clone(), config.acks, consumer.begin())),
+            ledger: Arc::new(Ledger::new(consumer.jetstream().clone(), config.acks, consumer.floor())),
             subjects: Subjects::new(),
             settles: config.least_wait().is_some(),
             max_deliver: config.max_deliver(),
@@ -65,9 +65,9 @@ impl Session {
             return Err(Error::new(ErrorKind::Other, "a message came that is not from a stream"));
         };
         if self.settles {
-            self.ledger.delivered(place.sequence);
+            self.ledger.delivered(&place);
         } else {
-            self.ledger.passed(place.sequence);
+            self.ledger.passed(&place);
         }
         let message = wire::message(&mut self.subjects, native)?;
         let mut metadata = place.metadata(self.consumer.stream().shared_name());
@@ -97,7 +97,8 @@ impl Drop for Session {
 /// Takes messages only when it is polled, and no more ahead than the handlers finish soon; see
 /// [`ConsumerConfig::with_max_prefetch`](crate::ConsumerConfig::with_max_prefetch). What waits here is kept alive. When the consumer is deleted,
 /// its leader lost or the server restarted, the subscription rebuilds itself and goes on at the oldest message it has not
-/// seen settled; [`JetStream::events`](crate::JetStream::events) tells. It ends with an error when the stream is gone, and without one when
+/// seen settled; [`JetStream::events`](crate::JetStream::events) tells. What other members of a group have settled only the server knows:
+/// when their consumer is deleted, what they settled in the last half minute comes again, and nothing is left out. It ends with an error when the stream is gone, and without one when
 /// the connection was closed. Dropping it settles nothing and gives back what was taken ahead.
 pub struct JsDeliveries {
     session: Session,
@@ -121,7 +122,7 @@ impl JsDeliveries {
         if let Some(wait) = wait
             && most > 1
         {
-            keep_alive(Arc::downgrade(&session.inbox), Arc::clone(&session.ledger), wait);
+            keep_alive(Arc::downgrade(&session.inbox), Arc::clone(&session.ledger), consumer.downgrade(), wait);
         }
         Ok(Self {
             pace: Pace::new(wait, most, Instant::now()),
@@ -139,7 +140,7 @@ impl JsDeliveries {
     pub(crate) fn backlog(&self) -> Option<Arc<dyn Backlog>> {
         let consumer = &self.session.consumer;
         consumer.config().least_wait()?;
-        Some(Arc::new(ConsumerBacklog::of(consumer)))
+        Some(Arc::new(ConsumerBacklog::new(consumer, &self.session.ledger)))
     }
 
     fn poll_delivery(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Delivery<Bytes, JsAcker>>>> {

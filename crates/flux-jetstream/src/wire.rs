@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use async_nats::header::HeaderMap;
 use bytes::Bytes;
 use flux_core::{Headers, Message, Metadata, Result, header};
+use flux_nats::Nats;
 use flux_nats::wire::Subjects;
 use serde::Deserialize;
 
@@ -13,6 +14,8 @@ use crate::error::{ServerError, unreadable};
 
 /// By this header the server deduplicates.
 pub(crate) const MESSAGE_ID: &str = "Nats-Msg-Id";
+
+const NATIVE_ID: async_nats::HeaderName = async_nats::HeaderName::from_static(MESSAGE_ID);
 
 /// Instructions to the server that stored a message. They must not act again when the message is passed on.
 const INSTRUCTIONS: [&str; 16] = [
@@ -35,14 +38,18 @@ const INSTRUCTIONS: [&str; 16] = [
 ];
 
 /// The headers of a message to be published, with the id by which the server deduplicates.
-pub(crate) fn headers(message: &Message<Bytes>) -> Option<HeaderMap> {
-    let mut map = flux_nats::wire::headers(&message.headers)?;
+pub(crate) fn headers(nats: &Nats, message: &Message<Bytes>) -> Option<HeaderMap> {
+    let mut map = nats.headers(&message.headers)?;
+    set_id(&mut map, message);
+    Some(map)
+}
+
+fn set_id(map: &mut HeaderMap, message: &Message<Bytes>) {
     if let Some(id) = message.deduplication_id()
         && !message.headers.contains(MESSAGE_ID)
     {
-        map.insert(MESSAGE_ID, &*id);
+        map.insert(NATIVE_ID, &*id);
     }
-    Some(map)
 }
 
 /// A message that was delivered. An id that only the server was told is the message's id.
@@ -233,7 +240,9 @@ mod tests {
     #[test]
     fn a_dead_letter_is_no_duplicate_of_its_original() {
         let id = |message: &Message<Bytes>| {
-            headers(message).and_then(|map| map.get(MESSAGE_ID).map(|id| id.as_str().to_owned()))
+            let mut map = HeaderMap::new();
+            set_id(&mut map, message);
+            map.get(MESSAGE_ID).map(|id| id.as_str().to_owned())
         };
         let order = Message::new("orders.new", Bytes::new()).expect("valid").with_id("one").expect("valid");
         assert_eq!(id(&order).as_deref(), Some("one"));

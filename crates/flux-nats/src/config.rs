@@ -33,6 +33,8 @@ pub struct NatsConfig {
     pub responder_group: Cow<'static, str>,
     /// Whether a message without other headers names its codec's content type. Default: true.
     pub content_type: bool,
+    /// Whether a request says until when its requester waits. Default: true.
+    pub deadline: bool,
     /// The connection's name, as the server shows it. Default: none.
     pub name: Option<String>,
     /// Who we are to the server. Default: [`Credentials::None`], or what the URL says.
@@ -63,6 +65,7 @@ impl NatsConfig {
             request_timeout: Duration::from_secs(10),
             responder_group: Cow::Borrowed("q"),
             content_type: true,
+            deadline: true,
             name: None,
             credentials: Credentials::None,
             tls: None,
@@ -95,6 +98,14 @@ impl NatsConfig {
     #[must_use]
     pub const fn without_content_type(mut self) -> Self {
         self.content_type = false;
+        self
+    }
+
+    /// Leaves `X-Deadline` out of requests, so that their handlers do not know what time is left. For the same reason as
+    /// [`without_content_type`](Self::without_content_type); small requests then have no header at all.
+    #[must_use]
+    pub const fn without_deadline(mut self) -> Self {
+        self.deadline = false;
         self
     }
 

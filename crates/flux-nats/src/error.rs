@@ -13,7 +13,7 @@ const CLOSED: &str = "the connection to the server was closed";
 pub fn from_publish(error: async_nats::PublishError) -> Error {
     match error.kind() {
         PublishErrorKind::InvalidSubject => caused(ErrorKind::InvalidSubject, "", error),
-        PublishErrorKind::MaxPayloadExceeded => caused(ErrorKind::TooLarge, "", error),
+        PublishErrorKind::MaxPayloadExceeded => too_large(&error),
         PublishErrorKind::Send => closed(error),
     }
 }
@@ -33,7 +33,7 @@ pub fn from_subscribe(error: async_nats::SubscribeError) -> Error {
 pub fn from_request(error: async_nats::RequestError) -> Error {
     match error.kind() {
         RequestErrorKind::InvalidSubject => caused(ErrorKind::InvalidSubject, "", error),
-        RequestErrorKind::MaxPayloadExceeded => caused(ErrorKind::TooLarge, "", error),
+        RequestErrorKind::MaxPayloadExceeded => too_large(&error),
         RequestErrorKind::NoResponders => Error::new(ErrorKind::NoResponder, ""),
         RequestErrorKind::Other => closed(error),
         RequestErrorKind::TimedOut => Error::new(ErrorKind::TimedOut, ""),
@@ -69,6 +69,12 @@ pub fn from_drain(error: DrainError) -> Error {
 /// The client's task has ended, so nothing can be handed to it any more.
 pub fn closed(source: impl StdError + Send + Sync + 'static) -> Error {
     caused(ErrorKind::Closed, CLOSED, source)
+}
+
+/// Headers and payload are over the server's limit. The client names both numbers in the cause of its error.
+fn too_large(error: &dyn StdError) -> Error {
+    let text = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    Error::new(ErrorKind::TooLarge, text)
 }
 
 fn caused(kind: ErrorKind, text: &'static str, source: impl StdError + Send + Sync + 'static) -> Error {

@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 use async_nats::Event;
 use flux_core::SubjectFilter;
 use futures_core::Stream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// Events that wait for one listener before the next is dropped.
 const CAPACITY: usize = 256;
@@ -107,6 +107,8 @@ struct Inner {
 struct State {
     /// The filters of the subscriptions, by the numbers that the client gave them.
     filters: HashMap<u64, SubjectFilter>,
+    /// Whom to tell that a subscription was denied.
+    waiting: Vec<(SubjectFilter, oneshot::Sender<String>)>,
     slow: BTreeMap<SubjectFilter, u64>,
     listeners: Vec<mpsc::Sender<NatsEvent>>,
 }
@@ -129,7 +131,11 @@ impl Monitor {
             Event::SlowConsumer(sid) => {
                 (Some(&inner.slow_consumers), NatsEvent::SlowConsumer { filter: inner.count_slow(sid) })
             }
-            Event::ServerError(error) => (Some(&inner.errors), NatsEvent::Error(error.to_string())),
+            Event::ServerError(error) => {
+                let text = error.to_string();
+                inner.deny(&text);
+                (Some(&inner.errors), NatsEvent::Error(text))
+            }
             Event::ClientError(error) => (Some(&inner.errors), NatsEvent::Error(error.to_string())),
             Event::Draining => return,
         };
@@ -172,6 +178,15 @@ impl Monitor {
         self.0.lock().slow.clone()
     }
 
+    /// Tells when the server denies a subscription to this filter.
+    pub(crate) fn denial(&self, filter: &SubjectFilter) -> oneshot::Receiver<String> {
+        let (sender, receiver) = oneshot::channel();
+        let mut state = self.0.lock();
+        state.waiting.retain(|(_, waiting)| !waiting.is_closed());
+        state.waiting.push((filter.clone(), sender));
+        receiver
+    }
+
     /// Knows a subscription from now on, until the returned value is dropped.
     pub(crate) fn watch(&self, subscriber: &async_nats::Subscriber, filter: &SubjectFilter) -> Watched {
         let sid = sid(subscriber);
@@ -190,9 +205,30 @@ impl Inner {
         Some(filter)
     }
 
+    /// Tells those whose subscription this error of the server's is about.
+    fn deny(&self, error: &str) {
+        let Some(filter) = denied(error) else { return };
+        let all = std::mem::take(&mut self.lock().waiting);
+        for (known, waiting) in all {
+            if known.as_str() == filter {
+                // Who has dropped the subscription need not know.
+                let _ = waiting.send(error.to_owned());
+            } else {
+                self.lock().waiting.push((known, waiting));
+            }
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The filter that the server has denied, if that is its error: `Permissions Violation for Subscription to "orders.>"`, and the
+/// queue group behind it.
+fn denied(error: &str) -> Option<&str> {
+    let at = error.to_ascii_lowercase().find("permissions violation for subscription to \"")?;
+    error.get(at..)?.split('"').nth(1)
 }
 
 /// The number that the client's events name a subscription by. The client shows it in its `Debug` text and nowhere else.
@@ -231,5 +267,18 @@ impl Stream for NatsEvents {
 impl fmt::Debug for Monitor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Monitor").field(&self.counters()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_denied_subscription_is_told_from_other_errors() {
+        let alone = "nats: Permissions Violation for Subscription to \"orders.>\"";
+        let member = "permissions violation for subscription to \"a.*\" using queue \"q\"";
+        assert_eq!((denied(alone), denied(member)), (Some("orders.>"), Some("a.*")));
+        assert_eq!(denied("Permissions Violation for Publish to \"orders.new\""), None);
     }
 }

@@ -1,7 +1,7 @@
 //! The bus: a client, and what it was told.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_nats::{Client, HeaderMap, ServerAddr};
 use flux_core::{Error, ErrorKind, Headers, Result, Telemetry, Typed};
@@ -19,6 +19,9 @@ pub(crate) struct Inner {
     pub(crate) client: Client,
     pub(crate) config: NatsConfig,
     pub(crate) monitor: Monitor,
+    /// The headers of a message that names its content type and nothing else: a clone is made without hashing. A bus has one
+    /// codec; a further one does without.
+    content_type: OnceLock<(String, HeaderMap)>,
 }
 
 impl Nats {
@@ -31,7 +34,7 @@ impl Nats {
     /// A bus over this client with these options. Those of the connection itself are the client's own.
     #[must_use]
     pub fn with_config(client: Client, config: NatsConfig) -> Self {
-        Self(Arc::new(Inner { client, config, monitor: Monitor::new() }))
+        Self::with_parts(client, config, Monitor::new())
     }
 
     /// Connects to a server, or to one of several whose URLs are separated by commas: `nats://host:4222`, `tls://host`,
@@ -64,7 +67,11 @@ impl Nats {
     #[must_use]
     pub fn with_monitor(self, monitor: Monitor) -> Self {
         let Inner { client, config, .. } = &*self.0;
-        Self(Arc::new(Inner { client: client.clone(), config: config.clone(), monitor }))
+        Self::with_parts(client.clone(), config.clone(), monitor)
+    }
+
+    fn with_parts(client: Client, config: NatsConfig, monitor: Monitor) -> Self {
+        Self(Arc::new(Inner { client, config, monitor, content_type: OnceLock::new() }))
     }
 
     /// What happens to the connection. Nothing is heard of a client of your own unless it [reports](Self::with_monitor).
@@ -86,10 +93,16 @@ impl Nats {
         &self.0.config
     }
 
-    /// The headers as this bus writes them.
-    pub(crate) fn native_headers(&self, headers: &Headers) -> Option<HeaderMap> {
-        let left_out = !self.config().content_type && wire::is_lone_content_type(headers);
-        if left_out { None } else { wire::headers(headers) }
+    /// The headers as this bus writes them; `None` when there are none to write.
+    #[must_use]
+    pub fn headers(&self, headers: &Headers) -> Option<HeaderMap> {
+        let Some(content_type) = wire::lone_content_type(headers) else { return wire::headers(headers) };
+        if !self.config().content_type {
+            return None;
+        }
+        let made = || (content_type.to_owned(), wire::headers(headers).unwrap_or_default());
+        let (known, map) = self.0.content_type.get_or_init(made);
+        if known == content_type { Some(map.clone()) } else { wire::headers(headers) }
     }
 
     /// The client beneath.

@@ -37,20 +37,15 @@ impl Publisher<Bytes> for Nats {
 
     async fn send(&self, message: Message<Bytes>) -> Result<Buffered> {
         let Message { subject, headers, payload } = message;
-        let sent = match self.check_size(wire::size(&headers, &payload)) {
-            Ok(()) => {
-                let to = wire::Borrowed(&subject);
-                let sent = match self.native_headers(&headers) {
-                    None => self.client().publish(to, payload).await,
-                    Some(headers) => self.client().publish_with_headers(to, headers, payload).await,
-                };
-                sent.map_err(error::from_publish)
-            }
-            Err(error) => Err(error),
+        let to = wire::Borrowed(&subject);
+        // Not by `hand_over`: each layer of futures copies the message once more.
+        let sent = match self.headers(&headers) {
+            None => self.client().publish(to, payload).await,
+            Some(headers) => self.client().publish_with_headers(to, headers, payload).await,
         };
         match sent {
             Ok(()) => Ok(Buffered),
-            Err(error) => Err(error.with_operation("publish").with_subject(subject)),
+            Err(error) => Err(error::from_publish(error).with_operation("publish").with_subject(subject)),
         }
     }
 
@@ -96,17 +91,8 @@ impl Nats {
         }
     }
 
-    /// Refuses what the server would refuse by closing the connection.
-    pub(crate) fn check_size(&self, size: usize) -> Result<()> {
-        let limit = self.client().max_payload();
-        if size > limit {
-            let text = format!("headers and payload of {size} bytes are over the server's limit of {limit}");
-            return Err(Error::new(ErrorKind::TooLarge, text));
-        }
-        Ok(())
-    }
-
-    /// Puts a message into the client's buffer, once there is room.
+    /// Puts a message into the client's buffer, once there is room. The client refuses what is over the server's limit, which
+    /// would close the connection.
     pub(crate) async fn hand_over(
         &self,
         subject: async_nats::Subject,

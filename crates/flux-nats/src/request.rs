@@ -51,8 +51,7 @@ impl Nats {
         payload: Bytes,
         limit: Duration,
     ) -> Result<async_nats::Message> {
-        let (native, size, limit) = self.request_headers(headers, &payload, limit);
-        self.check_size(size)?;
+        let (native, limit) = self.request_headers(headers, limit);
         let request = Request { payload: Some(payload), headers: native, timeout: Some(Some(limit)), inbox: None };
         match self.client().send_request(wire::Borrowed(subject), request).await {
             Ok(answer) => Ok(answer),
@@ -63,23 +62,21 @@ impl Nats {
 }
 
 impl Nats {
-    /// The headers of a request with its deadline, the size of the whole, and how long to wait: for `limit`, or until the
-    /// deadline that the request has already.
-    fn request_headers(
-        &self,
-        headers: &Headers,
-        payload: &Bytes,
-        limit: Duration,
-    ) -> (Option<HeaderMap>, usize, Duration) {
-        let mut size = wire::size(headers, payload);
-        let mut native = self.native_headers(headers);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        if let Some(own) = own_deadline(headers) {
-            return (native, size, limit.min(own.saturating_sub(now)));
+    /// The headers of a request with its deadline, and how long to wait: for `limit`, or until the deadline that the request has
+    /// already.
+    fn request_headers(&self, headers: &Headers, limit: Duration) -> (Option<HeaderMap>, Duration) {
+        let mut native = self.headers(headers);
+        let own = own_deadline(headers);
+        if own.is_none() && !self.config().deadline {
+            return (native, limit);
         }
-        let deadline = u64::try_from(now.saturating_add(limit).as_millis()).unwrap_or(u64::MAX);
-        size += wire::set_deadline(&mut native, deadline);
-        (native, size, limit)
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        if let Some(own) = own {
+            return (native, limit.min(own.saturating_sub(now)));
+        }
+        let deadline = now.saturating_add(limit).as_millis();
+        wire::set_deadline(&mut native, u64::try_from(deadline).unwrap_or(u64::MAX));
+        (native, limit)
     }
 }
 
@@ -143,16 +140,19 @@ impl Stream for NatsRequests {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let Self { subscription, nats, live, .. } = &mut *self;
-        let Some(Subscription { subscriber, subjects, .. }) = subscription else { return Poll::Ready(None) };
-        Pin::new(subscriber).poll_next(cx).map(|native| {
-            let mut native = native?;
-            let reply = NatsReply::new(nats, native.reply.take(), live.as_ref().map(Live::begin));
-            Some(match subjects.message(native) {
-                Ok(message) => Ok(Delivery::new(message, Metadata::default(), reply)),
-                // The requester is told by the reply that is dropped here.
-                Err(error) => Err(error.with_operation("receive")),
-            })
-        })
+        let Some(subscription) = subscription.as_mut().filter(|subscription| !subscription.over) else {
+            return Poll::Ready(None);
+        };
+        let Poll::Ready(native) = Pin::new(&mut subscription.subscriber).poll_next(cx) else {
+            return subscription.poll_denial(cx).map(|error| Some(Err(error.with_operation("listen"))));
+        };
+        let Some(mut native) = native else { return Poll::Ready(None) };
+        let reply = NatsReply::new(nats, native.reply.take(), live.as_ref().map(Live::begin));
+        Poll::Ready(Some(match subscription.subjects.message(native) {
+            Ok(message) => Ok(Delivery::new(message, Metadata::default(), reply)),
+            // The requester is told by the reply that is dropped here.
+            Err(error) => Err(error.with_operation("receive")),
+        }))
     }
 }
 

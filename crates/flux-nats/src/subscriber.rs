@@ -2,13 +2,15 @@
 
 use std::fmt;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_nats::connection::State;
 use bytes::Bytes;
-use flux_core::{Delivery, Metadata, NoAck, QueueSubscriber, Result, SubjectFilter, Subscriber};
+use flux_core::{Delivery, Error, ErrorKind, Metadata, NoAck, QueueSubscriber, Result, SubjectFilter, Subscriber};
 use futures_core::Stream;
+use tokio::sync::oneshot;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use crate::monitor::Watched;
@@ -27,8 +29,9 @@ const CONFIRMED_WITHIN: Duration = Duration::from_secs(1);
 /// In the order of each publisher.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidSubject`](flux_core::ErrorKind::InvalidSubject) and [`ErrorKind::Closed`](flux_core::ErrorKind::Closed).
-/// In the stream, what another client published and flux would not: a subject or a header that is not valid.
+/// [`ErrorKind::InvalidSubject`] and [`ErrorKind::Closed`]; [`ErrorKind::Rejected`] when the server denies the subscription, from
+/// `subscribe` or, when the client's event comes too late, in the stream. Known only to a bus whose client reports its events; see
+/// [`Monitor`](crate::Monitor). In the stream, what another client published and flux would not: a subject or a header that is not valid.
 impl Subscriber<Bytes> for Nats {
     type Acker = NoAck;
     type Deliveries = NatsDeliveries;
@@ -50,14 +53,20 @@ impl Nats {
     pub(crate) async fn join(&self, filter: &str, group: Option<&str>) -> Result<Subscription> {
         let filter = SubjectFilter::new(filter)?;
         let native = async_nats::Subject::from(filter.as_str());
+        let denial = self.monitor().denial(&filter);
         let subscriber = match group {
             Some(group) => self.client().queue_subscribe(native, group.to_owned()).await,
             None => self.client().subscribe(native).await,
         };
         let subscriber = subscriber.map_err(error::from_subscribe)?;
         let watched = self.monitor().watch(&subscriber, &filter);
-        let subscription = Subscription { subscriber, filter, subjects: Subjects::new(), _watched: watched };
+        let subjects = Subjects::new();
+        let mut subscription =
+            Subscription { subscriber, filter, subjects, denial: Some(denial), over: false, _watched: watched };
         self.confirm().await?;
+        // The server has said so before it answered, but the client's events take a way of their own.
+        yield_now().await;
+        subscription.check_denial()?;
         Ok(subscription)
     }
 
@@ -80,7 +89,38 @@ pub(crate) struct Subscription {
     pub(crate) subscriber: async_nats::Subscriber,
     pub(crate) filter: SubjectFilter,
     pub(crate) subjects: Subjects,
+    /// `None` once nothing more will be heard of it.
+    denial: Option<oneshot::Receiver<String>>,
+    /// The server has denied it: nothing will come.
+    pub(crate) over: bool,
     _watched: Watched,
+}
+
+impl Subscription {
+    fn check_denial(&mut self) -> Result<()> {
+        match self.denial.as_mut().map(oneshot::Receiver::try_recv) {
+            Some(Ok(reason)) => Err(denied(reason)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ready when the server denies the subscription after all. Asked when nothing else is there.
+    pub(crate) fn poll_denial(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        let Some(denial) = &mut self.denial else { return Poll::Pending };
+        let told = ready!(Pin::new(denial).poll(cx));
+        self.denial = None;
+        match told {
+            Ok(reason) => {
+                self.over = true;
+                Poll::Ready(denied(reason))
+            }
+            Err(_) => Poll::Pending,
+        }
+    }
+}
+
+fn denied(reason: String) -> Error {
+    Error::new(ErrorKind::Rejected, reason)
 }
 
 /// The deliveries of one subscription. Dropped, it unsubscribes, and what was not taken is gone.
@@ -96,7 +136,7 @@ impl NatsDeliveries {
     /// Unsubscribes; the stream hands over what had arrived, and ends.
     ///
     /// # Errors
-    /// [`ErrorKind::Closed`](flux_core::ErrorKind::Closed).
+    /// [`ErrorKind::Closed`].
     pub async fn drain(&mut self) -> Result<()> {
         self.0.subscriber.drain().await.map_err(|error| error::closed(error).with_operation("drain"))
     }
@@ -106,14 +146,18 @@ impl Stream for NatsDeliveries {
     type Item = Result<Delivery<Bytes>>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Subscription { subscriber, subjects, .. } = &mut self.0;
-        Pin::new(subscriber).poll_next(cx).map(|native| {
-            let message = subjects.message(native?);
-            Some(match message {
+        let Subscription { subscriber, subjects, over, .. } = &mut self.0;
+        if *over {
+            return Poll::Ready(None);
+        }
+        match Pin::new(subscriber).poll_next(cx) {
+            Poll::Ready(Some(native)) => Poll::Ready(Some(match subjects.message(native) {
                 Ok(message) => Ok(Delivery::new(message, Metadata::default(), NoAck)),
                 Err(error) => Err(error.with_operation("receive")),
-            })
-        })
+            })),
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => self.0.poll_denial(cx).map(|error| Some(Err(error.with_operation("subscribe")))),
+        }
     }
 }
 

@@ -8,10 +8,6 @@ use async_nats::subject::ToSubject;
 use bytes::Bytes;
 use flux_core::{HeaderName, HeaderValue, Headers, Message, Result, Subject, header};
 
-const VERSION_LINE: usize = "NATS/1.0\r\n".len();
-const LINE_END: usize = "\r\n".len();
-const COLON: usize = ": ".len();
-
 /// The subject as the client takes it. Allocates unless the subject is a literal.
 #[must_use]
 pub fn subject(subject: &Subject) -> async_nats::Subject {
@@ -44,28 +40,17 @@ pub fn headers(headers: &Headers) -> Option<HeaderMap> {
     Some(map)
 }
 
-/// Whether a codec's content type is all there is.
-pub(crate) fn is_lone_content_type(headers: &Headers) -> bool {
-    headers.len() == 1 && headers.contains(&header::CONTENT_TYPE)
+/// The content type, when it is all there is.
+pub(crate) fn lone_content_type(headers: &Headers) -> Option<&str> {
+    let mut entries = headers.iter();
+    let (name, value) = entries.next()?;
+    (name == "Content-Type" && entries.next().is_none()).then_some(value)
 }
 
-/// Says until when the requester waits, in milliseconds since 1970; the number of bytes this adds at most.
-pub(crate) fn set_deadline(map: &mut Option<HeaderMap>, millis: u64) -> usize {
+/// Says until when the requester waits, in milliseconds since 1970.
+pub(crate) fn set_deadline(map: &mut Option<HeaderMap>, millis: u64) {
     const NAME: async_nats::HeaderName = async_nats::HeaderName::from_static("X-Deadline");
-    let value = millis.to_string();
-    let size = VERSION_LINE + "X-Deadline".len() + COLON + value.len() + 2 * LINE_END;
-    map.get_or_insert_default().insert(NAME, value);
-    size
-}
-
-/// How many bytes a message takes of the server's `max_payload`: its headers as they are written, and its payload.
-#[must_use]
-pub fn size(headers: &Headers, payload: &Bytes) -> usize {
-    let mut lines = 0;
-    for (name, value) in headers.iter() {
-        lines += name.len() + COLON + value.len() + LINE_END;
-    }
-    if lines == 0 { payload.len() } else { VERSION_LINE + lines + LINE_END + payload.len() }
+    map.get_or_insert_default().insert(NAME, millis.to_string());
 }
 
 /// The headers of a message that arrived. Control characters in a foreign value become spaces.
@@ -73,7 +58,7 @@ pub fn size(headers: &Headers, payload: &Bytes) -> usize {
 /// # Errors
 /// [`ErrorKind::TooLarge`](flux_core::ErrorKind::TooLarge) for a foreign name that is longer than [`HeaderName::MAX_LEN`].
 pub fn read_headers(map: &HeaderMap) -> Result<Headers> {
-    if let Some(known) = lone_content_type(map) {
+    if let Some(known) = known_content_type(map) {
         return Ok(Headers::with_content_type(known));
     }
     let mut entries = Vec::with_capacity(map.len());
@@ -88,7 +73,7 @@ pub fn read_headers(map: &HeaderMap) -> Result<Headers> {
 }
 
 /// What most messages carry: a codec's content type and nothing else.
-fn lone_content_type(map: &HeaderMap) -> Option<&'static str> {
+fn known_content_type(map: &HeaderMap) -> Option<&'static str> {
     let mut names = map.iter();
     let (name, values) = names.next()?;
     let (text, [value]): (&str, &[_]) = (name.as_ref(), values.as_slice()) else { return None };
@@ -192,7 +177,6 @@ mod tests {
     #[test]
     fn no_headers_are_none() {
         assert_eq!(headers(&Headers::new()), None);
-        assert_eq!(size(&Headers::new(), &Bytes::from_static(b"12345")), 5);
     }
 
     #[test]
@@ -232,14 +216,6 @@ mod tests {
         assert_eq!(read_headers(&map).expect("mended").get("X-Odd"), Some("a b"));
         map.insert("x".repeat(257), "1");
         assert_eq!(read_headers(&map).expect_err("too long").kind(), ErrorKind::TooLarge);
-    }
-
-    #[test]
-    fn size_is_what_is_written() {
-        let mut sent = Headers::with_content_type("text/plain");
-        sent.append("X-A", "1").expect("valid");
-        let written = "NATS/1.0\r\nContent-Type: text/plain\r\nX-A: 1\r\n\r\n";
-        assert_eq!(size(&sent, &Bytes::from_static(b"123")), written.len() + 3);
     }
 
     #[test]

@@ -83,6 +83,9 @@ where
         result = result.and(drained);
     }
     tasks.shutdown().await;
+    for part in &shared {
+        part.confirm().await;
+    }
     for flush in flushes {
         result = result.and(flush.await);
     }

@@ -102,6 +102,15 @@ impl Shared {
         }))
     }
 
+    /// Waits until the last settlements are taken. Without a word they may be lost, and their messages delivered again.
+    pub(crate) async fn confirm(&self) {
+        let subscribed = self.backlog.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(Subscribed { backlog, .. }) = subscribed else { return };
+        if let Err(error) = backlog.confirm().await {
+            self.emit(&Event::Unsettled { error: &error });
+        }
+    }
+
     pub(crate) fn pause(&self, pause: bool) {
         self.paused.store(pause, Ordering::Release);
         self.stop.nudge();

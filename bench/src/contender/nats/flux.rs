@@ -7,7 +7,7 @@ use flux_codec::Json;
 use flux_core::{Acker as _, Delivery, Failure, Message, Publisher as _, Requester as _, Responder};
 use flux_core::{Subscriber as _, Typed, next, subject};
 use flux_jetstream::{ConsumerConfig, JetStream, JsConsumer, JsStream, StreamBus as _, StreamConfig};
-use flux_nats::Nats;
+use flux_nats::{Nats, NatsConfig};
 use futures_util::stream::{StreamExt as _, iter};
 use tokio::runtime::Runtime;
 
@@ -18,9 +18,9 @@ use crate::contender::service::Service;
 use crate::countdown::Countdown;
 use crate::payload::{Payload as _, Reading};
 
-/// Publish, and read the subscription.
+/// Publish, and read the subscription; without `HEADERS`, messages name no content type and requests no deadline.
 #[derive(Debug)]
-pub struct FluxPubSub {
+pub struct FluxPubSub<const HEADERS: bool> {
     near: Typed<Nats, Json>,
     countdown: Countdown,
     _ends: Ends,
@@ -28,11 +28,11 @@ pub struct FluxPubSub {
 
 /// Publish, and handle by a route.
 #[derive(Debug)]
-pub struct FluxRouted(FluxPubSub);
+pub struct FluxRouted(FluxPubSub<true>);
 
-impl Service for FluxPubSub {
+impl<const HEADERS: bool> Service for FluxPubSub<HEADERS> {
     fn start(runtime: &Runtime) -> Result<Self> {
-        let (ends, near, far) = buses(runtime)?;
+        let (ends, near, far) = buses::<HEADERS>(runtime)?;
         let countdown = Countdown::default();
         let seen = countdown.clone();
         runtime.block_on(async {
@@ -65,7 +65,7 @@ impl Service for FluxPubSub {
 
 impl Service for FluxRouted {
     fn start(runtime: &Runtime) -> Result<Self> {
-        let (ends, near, far) = buses(runtime)?;
+        let (ends, near, far) = buses::<true>(runtime)?;
         let countdown = Countdown::default();
         start::<Reading, _>(runtime, &far, SUBJECT, &countdown)?;
         runtime.block_on(far.wire().flush())?;
@@ -83,14 +83,14 @@ impl Service for FluxRouted {
 
 /// Ask and answer.
 #[derive(Debug)]
-pub struct FluxRequests {
+pub struct FluxRequests<const HEADERS: bool> {
     near: Typed<Nats, Json>,
     _ends: Ends,
 }
 
-impl Job for FluxRequests {
+impl<const HEADERS: bool> Job for FluxRequests<HEADERS> {
     fn start(runtime: &Runtime, _: u64) -> Result<Self> {
-        let (ends, near, far) = buses(runtime)?;
+        let (ends, near, far) = buses::<HEADERS>(runtime)?;
         let echo = |request: Message<Reading>| async move { Ok::<_, Failure>(request.payload) };
         let flushed = far.clone();
         runtime.spawn(async move { Responder::<Reading, Reading>::serve(&far, SUBJECT, echo).await });
@@ -113,16 +113,16 @@ impl Job for FluxRequests {
 
 /// Publish into a stream, and wait for the receipt.
 #[derive(Debug)]
-pub struct FluxStore {
+pub struct FluxStore<const HEADERS: bool> {
     stream: Typed<JsStream, Json>,
     _ends: Ends,
 }
 
-impl Job for FluxStore {
+impl<const HEADERS: bool> Job for FluxStore<HEADERS> {
     fn start(runtime: &Runtime, _: u64) -> Result<Self> {
         runtime.block_on(async {
             let ends = Ends::jetstream().await?;
-            let stream = stream(Nats::new(ends.near.clone())).await?;
+            let stream = stream(bus::<HEADERS>(&ends.near)).await?;
             Ok(Self { stream: stream.typed(Json), _ends: ends })
         })
     }
@@ -135,9 +135,9 @@ impl Job for FluxStore {
 
 /// Publish into a stream, with up to 1,000 receipts outstanding.
 #[derive(Debug)]
-pub struct FluxPipeline(Ends);
+pub struct FluxPipeline<const HEADERS: bool>(Ends);
 
-impl Whole for FluxPipeline {
+impl<const HEADERS: bool> Whole for FluxPipeline<HEADERS> {
     const BACKLOG: bool = false;
 
     async fn start(ends: Ends) -> Result<Self> {
@@ -145,7 +145,7 @@ impl Whole for FluxPipeline {
     }
 
     async fn work(&self, messages: u64) -> Result {
-        let stream = stream(Nats::new(self.0.near.clone())).await?.typed(Json);
+        let stream = stream(bus::<HEADERS>(&self.0.near)).await?.typed(Json);
         let readings = iter((0..messages).map(|n| Message::to(subject!("bench.readings"), Reading::nth(n))));
         let mut receipts = pin!(stream.publish_all(readings, 1_000).await?);
         while let Some(receipt) = receipts.next().await {
@@ -166,7 +166,7 @@ impl Whole for FluxPull {
     const BACKLOG: bool = true;
 
     async fn start(ends: Ends) -> Result<Self> {
-        let stream = stream(Nats::new(ends.far.clone())).await?;
+        let stream = stream(bus::<true>(&ends.far)).await?;
         let config = ConsumerConfig::durable("bench").with_max_ack_pending(10_000);
         Ok(Self { consumer: stream.consumer(config).await?.typed(Json), _ends: ends })
     }
@@ -185,11 +185,15 @@ impl Whole for FluxPull {
 type Bus = Typed<Nats, Json>;
 
 /// A server, and a bus over each end.
-fn buses(runtime: &Runtime) -> Result<(Ends, Bus, Bus)> {
+fn buses<const HEADERS: bool>(runtime: &Runtime) -> Result<(Ends, Bus, Bus)> {
     let ends = runtime.block_on(Ends::core())?;
-    let bus = |client: &async_nats::Client| Nats::new(client.clone()).typed(Json);
-    let (near, far) = (bus(&ends.near), bus(&ends.far));
-    Ok((ends, near, far))
+    let (near, far) = (bus::<HEADERS>(&ends.near), bus::<HEADERS>(&ends.far));
+    Ok((ends, near.typed(Json), far.typed(Json)))
+}
+
+fn bus<const HEADERS: bool>(client: &async_nats::Client) -> Nats {
+    let config = if HEADERS { NatsConfig::new() } else { NatsConfig::new().without_content_type().without_deadline() };
+    Nats::with_config(client.clone(), config)
 }
 
 async fn stream(nats: Nats) -> Result<JsStream> {

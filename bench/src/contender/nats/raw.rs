@@ -1,11 +1,14 @@
-//! async-nats and `serde_json`, used as their documentation shows.
+//! async-nats and `serde_json`, used as their documentation shows: bare, and with the headers that flux sends.
 
 use std::collections::VecDeque;
 use std::hint::black_box;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use async_nats::Client;
 use async_nats::jetstream::consumer::{AckPolicy, pull};
+use async_nats::jetstream::context::PublishAckFuture;
 use async_nats::jetstream::{self, Context, stream};
+use async_nats::{Client, HeaderMap};
+use bytes::Bytes;
 use futures_util::StreamExt as _;
 use tokio::runtime::Runtime;
 
@@ -18,14 +21,17 @@ use crate::payload::{Payload as _, Reading};
 /// How many publishes wait for their receipt while a stream is filled.
 const WINDOW: usize = 1_000;
 
-/// Publish and subscribe.
+/// How long a request waits for its answer, as long as flux's.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Publish and subscribe; with `HEADERS`, each message names its content type.
 #[derive(Debug)]
-pub struct RawPubSub {
+pub struct RawPubSub<const HEADERS: bool> {
     ends: Ends,
     countdown: Countdown,
 }
 
-impl Service for RawPubSub {
+impl<const HEADERS: bool> Service for RawPubSub<HEADERS> {
     fn start(runtime: &Runtime) -> Result<Self> {
         let countdown = Countdown::default();
         let seen = countdown.clone();
@@ -50,18 +56,22 @@ impl Service for RawPubSub {
 
     async fn publish(&self, messages: u64) -> Result {
         for n in 0..messages {
-            let payload = serde_json::to_vec(&Reading::nth(n))?;
-            self.ends.near.publish(SUBJECT, payload.into()).await?;
+            let payload = serde_json::to_vec(&Reading::nth(n))?.into();
+            if HEADERS {
+                self.ends.near.publish_with_headers(SUBJECT, content_type(), payload).await?;
+            } else {
+                self.ends.near.publish(SUBJECT, payload).await?;
+            }
         }
         Ok(self.ends.near.flush().await?)
     }
 }
 
-/// Ask and answer.
+/// Ask and answer; with `HEADERS`, both name their content type, and requests their deadline.
 #[derive(Debug)]
-pub struct RawRequests(Ends);
+pub struct RawRequests<const HEADERS: bool>(Ends);
 
-impl Job for RawRequests {
+impl<const HEADERS: bool> Job for RawRequests<HEADERS> {
     fn start(runtime: &Runtime, _: u64) -> Result<Self> {
         runtime.block_on(async {
             let ends = Ends::core().await?;
@@ -71,9 +81,14 @@ impl Job for RawRequests {
             tokio::spawn(async move {
                 while let Some(request) = requests.next().await {
                     let reading: Reading = serde_json::from_slice(&request.payload).expect("a reading");
-                    let answer = serde_json::to_vec(&reading).expect("a reading");
+                    let answer = serde_json::to_vec(&reading).expect("a reading").into();
                     let reply = request.reply.expect("a request");
-                    far.publish(reply, answer.into()).await.expect("connected");
+                    let sent = if HEADERS {
+                        far.publish_with_headers(reply, content_type(), answer).await
+                    } else {
+                        far.publish(reply, answer).await
+                    };
+                    sent.expect("connected");
                 }
             });
             Ok(Self(ends))
@@ -81,22 +96,29 @@ impl Job for RawRequests {
     }
 
     async fn once(&self, n: u64) -> Result {
-        let payload = serde_json::to_vec(&Reading::nth(n))?;
-        let answer = self.0.near.request(SUBJECT, payload.into()).await?;
+        let payload = serde_json::to_vec(&Reading::nth(n))?.into();
+        let answer = if HEADERS {
+            let mut headers = content_type();
+            let deadline = SystemTime::now().duration_since(UNIX_EPOCH)? + TIMEOUT;
+            headers.insert("X-Deadline", deadline.as_millis().to_string());
+            self.0.near.request_with_headers(SUBJECT, headers, payload).await?
+        } else {
+            self.0.near.request(SUBJECT, payload).await?
+        };
         let reading: Reading = serde_json::from_slice(&answer.payload)?;
         black_box(&reading);
         Ok(())
     }
 }
 
-/// Publish into a stream, and wait for the receipt.
+/// Publish into a stream, and wait for the receipt; with `HEADERS`, each message names its content type.
 #[derive(Debug)]
-pub struct RawStore {
+pub struct RawStore<const HEADERS: bool> {
     context: Context,
     _ends: Ends,
 }
 
-impl Job for RawStore {
+impl<const HEADERS: bool> Job for RawStore<HEADERS> {
     fn start(runtime: &Runtime, _: u64) -> Result<Self> {
         runtime.block_on(async {
             let ends = Ends::jetstream().await?;
@@ -106,17 +128,17 @@ impl Job for RawStore {
     }
 
     async fn once(&self, n: u64) -> Result {
-        let payload = serde_json::to_vec(&Reading::nth(n))?;
-        black_box(self.context.publish(SUBJECT, payload.into()).await?.await?);
+        let payload = serde_json::to_vec(&Reading::nth(n))?.into();
+        black_box(store::<HEADERS>(&self.context, payload).await?.await?);
         Ok(())
     }
 }
 
 /// Publish into a stream, with the receipts of the last 1,000 outstanding.
 #[derive(Debug)]
-pub struct RawPipeline(Ends);
+pub struct RawPipeline<const HEADERS: bool>(Ends);
 
-impl Whole for RawPipeline {
+impl<const HEADERS: bool> Whole for RawPipeline<HEADERS> {
     const BACKLOG: bool = false;
 
     async fn start(ends: Ends) -> Result<Self> {
@@ -124,7 +146,7 @@ impl Whole for RawPipeline {
     }
 
     async fn work(&self, messages: u64) -> Result {
-        fill(&self.0.near, messages).await
+        fill::<HEADERS>(&self.0.near, messages).await
     }
 }
 
@@ -170,13 +192,29 @@ async fn context(client: &Client) -> Result<Context> {
     Ok(context)
 }
 
+/// Hands a message to a stream.
+async fn store<const HEADERS: bool>(context: &Context, payload: Bytes) -> Result<PublishAckFuture> {
+    if HEADERS {
+        Ok(context.publish_with_headers(SUBJECT, content_type(), payload).await?)
+    } else {
+        Ok(context.publish(SUBJECT, payload).await?)
+    }
+}
+
+/// What flux's codec says of each message.
+fn content_type() -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert("Content-Type", "application/json");
+    headers
+}
+
 /// Puts so many readings into a stream of its own.
-pub(crate) async fn fill(client: &Client, messages: u64) -> Result {
+pub(crate) async fn fill<const HEADERS: bool>(client: &Client, messages: u64) -> Result {
     let context = context(client).await?;
     let mut receipts = VecDeque::new();
     for n in 0..messages {
-        let payload = serde_json::to_vec(&Reading::nth(n))?;
-        receipts.push_back(context.publish(SUBJECT, payload.into()).await?);
+        let payload = serde_json::to_vec(&Reading::nth(n))?.into();
+        receipts.push_back(store::<HEADERS>(&context, payload).await?);
         if receipts.len() == WINDOW
             && let Some(receipt) = receipts.pop_front()
         {

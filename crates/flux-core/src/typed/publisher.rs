@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::telemetry::Sending;
 use crate::{Codec, Forwarded, Headers, Message, Publisher, Result, Subject, Typed};
 
 impl<T, W, C> Publisher<T> for Typed<W, C>
@@ -35,6 +36,21 @@ where
 }
 
 impl<W, C> Typed<W, C> {
+    /// Encodes a message and begins to send it, as `send` does: for transports with further ways to publish, which finish the
+    /// [`Sending`] themselves.
+    ///
+    /// # Errors
+    /// Those of the codec.
+    pub fn prepare<T>(&self, message: Message<T>) -> Result<(Message<Bytes>, Sending<'_>)>
+    where
+        C: Codec<T>,
+    {
+        let Message { subject, mut headers, payload } = message;
+        let payload = self.encode(&subject, &mut headers, payload)?;
+        let sending = self.telemetry.send(&subject, &mut headers);
+        Ok((Message { subject, headers, payload }, sending))
+    }
+
     /// Encodes the payload, and names its content type unless the publisher did.
     #[inline]
     pub(super) fn encode<T>(&self, subject: &Subject, headers: &mut Headers, payload: T) -> Result<Bytes>

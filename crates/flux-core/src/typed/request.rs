@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
+use super::Scratch;
 use crate::{
     BoxSettle, Codec, Delivery, Message, Outcome, RemoteError, Reply, Requester, Responder, Result, Settle, Typed,
 };
@@ -47,8 +48,15 @@ where
 
     async fn listen(&self, filter: &str) -> Result<Self::Requests> {
         let requests = self.wire.listen(filter).await?;
-        Ok(TypedRequests { requests, codec: Arc::new(self.codec.clone()), types: PhantomData })
+        let shared = Shared { codec: self.codec.clone(), scratch: Scratch::default() };
+        Ok(TypedRequests { requests, shared: Arc::new(shared), types: PhantomData })
     }
+}
+
+/// What the answers of one responder are encoded with.
+struct Shared<C> {
+    codec: C,
+    scratch: Scratch,
 }
 
 pin_project! {
@@ -56,7 +64,7 @@ pin_project! {
     pub struct TypedRequests<Req, Resp, R, C> {
         #[pin]
         requests: R,
-        codec: Arc<C>,
+        shared: Arc<Shared<C>>,
         types: PhantomData<fn(Resp) -> Req>,
     }
 }
@@ -72,20 +80,20 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.project();
         let next = this.requests.poll_next(cx);
-        next.map(|item| item.map(|request| decode(this.codec, request?)))
+        next.map(|item| item.map(|request| decode(this.shared, request?)))
     }
 }
 
-fn decode<Req, A, C>(codec: &Arc<C>, request: Delivery<Bytes, A>) -> Result<Delivery<Req, TypedReply<A, C>>>
+fn decode<Req, A, C>(shared: &Arc<Shared<C>>, request: Delivery<Bytes, A>) -> Result<Delivery<Req, TypedReply<A, C>>>
 where
     A: Reply<Bytes>,
     C: Codec<Req>,
 {
-    match codec.decode_as(request.message.headers.content_type(), &request.message.payload) {
+    match shared.codec.decode_as(request.message.headers.content_type(), &request.message.payload) {
         Ok(value) => {
             let Delivery { message, metadata, acker, .. } = request;
             let (rest, bytes) = message.take();
-            let reply = TypedReply { reply: acker, codec: Arc::clone(codec) };
+            let reply = TypedReply { reply: acker, shared: Arc::clone(shared) };
             Ok(Delivery::new(rest.map(|()| value), metadata, reply).with_original(bytes))
         }
         Err(error) => {
@@ -98,7 +106,7 @@ where
 /// Encodes a response and carries it back.
 pub struct TypedReply<A, C> {
     reply: A,
-    codec: Arc<C>,
+    shared: Arc<Shared<C>>,
 }
 
 impl<Resp, A, C> Reply<Resp> for TypedReply<A, C>
@@ -113,9 +121,10 @@ where
             Err(remote) => return self.reply.reply(Err(remote)).await,
         };
         let (mut rest, value) = answer.take();
-        match self.codec.to_bytes(value, &mut Vec::new()) {
+        let Shared { codec, scratch } = &*self.shared;
+        match scratch.with(|buffer| codec.to_bytes(value, buffer)) {
             Ok(bytes) => {
-                rest.headers.set_content_type(self.codec.content_type());
+                rest.headers.set_content_type(codec.content_type());
                 self.reply.reply(Ok(rest.map(|()| bytes))).await
             }
             Err(error) => {

@@ -50,7 +50,7 @@ async fn attempt(consumer: &JsConsumer, floor: u64) -> Result<Rebuilt> {
     };
     let recreated = found.is_none();
     if recreated {
-        let config = consumer.config().going_on(floor, consumer.begin()).check()?.into_consumer_config();
+        let config = consumer.config().going_on(floor, consumer.floor().next).check()?.into_consumer_config();
         let action = if consumer.config().name().is_some() { "create" } else { "" };
         match jetstream.make_consumer(stream, &config, action).await {
             Ok(made) => consumer.rename(&made.name),

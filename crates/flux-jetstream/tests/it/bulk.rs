@@ -238,3 +238,16 @@ async fn the_original_pace_is_kept_when_asked_for() {
         assert_eq!(start.elapsed() > Duration::from_millis(300), slow, "{policy:?} after {:?}", start.elapsed());
     }
 }
+
+#[tokio::test]
+async fn one_message_is_got_by_its_place() {
+    let stream = filled(3).await.typed(Json);
+    let got: Message<u64> = stream.get(2).await.unwrap().unwrap();
+    assert_eq!((got.subject.as_str(), got.payload), ("orders.2", 2));
+    let with_headers = Message::new("orders.x", 4).unwrap().with_id("four").unwrap();
+    let stored = flux_core::Publisher::send(&stream, with_headers).await.unwrap();
+    let got: Message<u64> = stream.get(stored.sequence).await.unwrap().unwrap();
+    assert_eq!((got.id(), got.payload), (Some("four"), 4));
+    let none: Option<Message<u64>> = stream.get(5).await.unwrap();
+    assert!(none.is_none());
+}

@@ -47,7 +47,7 @@ async fn what_is_too_large_is_refused_with_both_sizes() {
     let huge = Message::to(subject!("orders.new"), Bytes::from(vec![0; (1 << 20) + 1]));
     let error = stream.send(huge).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
-    assert!(error.to_string().contains("1048577 bytes are over the server's limit of 1048576"), "{error}");
+    assert!(error.to_string().contains("1048577") && error.to_string().contains("1048576"), "{error}");
     let large = Message::to(subject!("orders.new"), Bytes::from(vec![0; 101]));
     assert_eq!(kind(&stream, large).await, Some(ErrorKind::TooLarge));
 }

@@ -73,6 +73,33 @@ async fn a_durable_consumer_that_was_deleted_is_made_anew() {
 }
 
 #[tokio::test]
+async fn what_another_member_has_not_settled_is_not_skipped() {
+    let stream = stream().await;
+    let member = async || stream.consumer(ConsumerConfig::durable("d")).await.unwrap();
+    let (mut one, mut other) = (listen(&member().await).await, listen(&member().await).await);
+    for number in ["1", "2", "3"] {
+        put(&stream, "orders.a", number).await.unwrap();
+    }
+    let unsettled = take(&mut one).await;
+    assert_eq!(text(&unsettled), "1");
+    for number in ["2", "3"] {
+        let taken = take(&mut other).await;
+        assert_eq!(text(&taken), number);
+        taken.acker.ack_confirmed().await.unwrap();
+    }
+    assert!(stream.delete_consumer("d").await.unwrap());
+    put(&stream, "orders.a", "4").await.unwrap();
+    // Only the other one is polled, so it is the one that makes the consumer anew.
+    let mut seen = Vec::new();
+    while seen.last().is_none_or(|last| last != "4") {
+        let taken = take(&mut other).await;
+        seen.push(text(&taken));
+        taken.ack().await.unwrap();
+    }
+    assert_eq!(seen.first().map(String::as_str), Some("1"), "{seen:?}");
+}
+
+#[tokio::test]
 async fn an_ephemeral_consumer_that_was_deleted_is_made_anew() {
     goes_on_after_deletion(stream().await, ConsumerConfig::ephemeral()).await;
 }

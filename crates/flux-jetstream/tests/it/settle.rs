@@ -3,7 +3,8 @@
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use flux_core::{Acker as _, Consumer as _, ErrorKind, next};
+use bytes::Bytes;
+use flux_core::{Acker as _, Consumer as _, ErrorKind, Subscriber, next};
 use flux_jetstream::{Acks, ConsumerConfig, JetStream, JsConsumer};
 use flux_nats::Nats;
 use flux_nats_server::Server;
@@ -143,4 +144,31 @@ async fn an_ack_returns_when_it_was_asked_to() {
     assert_eq!(confirmed.acker.ack().await.unwrap_err().kind(), ErrorKind::TimedOut);
     assert_eq!(measured.acker.ack().await.unwrap_err().kind(), ErrorKind::TimedOut);
     server.resume().await.unwrap();
+}
+
+#[tokio::test]
+async fn settlements_that_were_only_sent_can_be_confirmed_together() {
+    let server = Server::builder().with_jetstream().start().await.unwrap();
+    let nats = Nats::new(async_nats::connect(server.url()).await.unwrap());
+    let jetstream = JetStream::new(nats).with_timeout(Duration::from_millis(500));
+    let stream = jetstream.stream(config()).await.unwrap();
+    let consumer = stream.consumer(ConsumerConfig::durable("d").with_acks(Acks::Sent)).await.unwrap();
+    let mut deliveries = listen(&consumer).await;
+    let backlog = <JsConsumer as Subscriber<Bytes>>::backlog(&deliveries).unwrap();
+    backlog.confirm().await.unwrap();
+    for number in ["1", "2"] {
+        put(&stream, "orders.a", number).await.unwrap();
+        take(&mut deliveries).await.ack().await.unwrap();
+    }
+    // For messages that are settled already, too, the server says so.
+    backlog.confirm().await.unwrap();
+    assert_eq!(consumer.info().await.unwrap().ack_pending, 0);
+    put(&stream, "orders.a", "3").await.unwrap();
+    let third = take(&mut deliveries).await;
+    server.pause().await.unwrap();
+    third.ack().await.unwrap();
+    assert_eq!(backlog.confirm().await.unwrap_err().kind(), ErrorKind::TimedOut);
+    server.resume().await.unwrap();
+    backlog.confirm().await.unwrap();
+    assert_eq!(consumer.info().await.unwrap().ack_pending, 0);
 }

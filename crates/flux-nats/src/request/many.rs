@@ -97,8 +97,7 @@ impl RequestMany<Bytes, Bytes> for Nats {
 impl Nats {
     async fn scatter(&self, request: Message<Bytes>, many: Many) -> Result<NatsAnswers> {
         let Message { subject, headers, payload } = request;
-        let (native, size, limit) = self.request_headers(&headers, &payload, many.total);
-        self.check_size(size)?;
+        let (native, limit) = self.request_headers(&headers, many.total);
         let inbox = async_nats::Subject::from(self.client().new_inbox());
         let subscriber = self.client().subscribe(inbox.clone()).await.map_err(error::from_subscribe)?;
         let message =
@@ -190,18 +189,10 @@ where
     type Answers = TypedAnswers<Resp, C>;
 
     async fn request_many(&self, request: Message<Req>, many: Many) -> Result<Self::Answers> {
-        let (rest, value) = request.take();
-        let encoded = self.codec().to_bytes(value, &mut Vec::new());
-        let payload = match encoded {
-            Ok(payload) => payload,
-            Err(error) => return Err(error.with_operation("encode").with_subject(rest.subject)),
-        };
-        let mut request = rest.map(|()| payload);
-        if !request.headers.contains(&header::CONTENT_TYPE) {
-            let content_type = Codec::<Req>::content_type(self.codec());
-            request.headers.insert(header::CONTENT_TYPE, content_type)?;
-        }
-        let answers = self.wire().request_many(request, many).await?;
+        let (request, sending) = self.prepare(request)?;
+        let answers = self.wire().request_many(request, many).await;
+        sending.finish(answers.as_ref().map(drop));
+        let answers = answers?;
         Ok(TypedAnswers { answers, codec: self.codec().clone(), response: PhantomData })
     }
 }

@@ -49,12 +49,11 @@ impl NatsReply {
     /// without payload and headers is [`ErrorKind::InvalidInput`]: it would be the end mark.
     pub async fn send(&self, answer: Message<Bytes>) -> Result<()> {
         let Some(to) = self.to.clone() else { return Ok(()) };
-        let sent = match self.nats.check_size(wire::size(&answer.headers, &answer.payload)) {
-            Ok(()) if answer.payload.is_empty() && answer.headers.is_empty() => {
-                Err(Error::new(ErrorKind::InvalidInput, "an empty answer without headers would be the end mark"))
-            }
-            Ok(()) => self.nats.hand_over(to, self.nats.native_headers(&answer.headers), answer.payload).await,
-            Err(error) => Err(error),
+        let headers = self.nats.headers(&answer.headers);
+        let sent = if answer.payload.is_empty() && headers.is_none() {
+            Err(Error::new(ErrorKind::InvalidInput, "an empty answer without headers would be the end mark"))
+        } else {
+            self.nats.hand_over(to, headers, answer.payload).await
         };
         sent.map_err(|error| error.with_operation("reply"))
     }
@@ -72,30 +71,29 @@ impl NatsReply {
 
 impl Reply<Bytes> for NatsReply {
     async fn reply(mut self, answer: Result<Message<Bytes>, RemoteError>) -> Result<()> {
-        let (answer, refused) = match answer {
-            Ok(message) => match self.nats.check_size(wire::size(&message.headers, &message.payload)) {
-                Ok(()) => (Ok(message), None),
-                // The requester must not wait for an answer that will never come.
-                Err(error) => (Err(RemoteError::new(RemoteError::INTERNAL, error.to_string())), Some(error)),
-            },
-            Err(remote) => (Err(remote), None),
+        let Some(to) = self.to.take() else {
+            self.end(answer.as_ref().err());
+            return Ok(());
         };
-        self.end(answer.as_ref().err());
-        let Some(to) = self.to.take() else { return Ok(()) };
-        let sent = match answer {
+        let (remote, refused) = match answer {
             Ok(Message { headers, payload, .. }) => {
-                self.nats.hand_over(to, self.nats.native_headers(&headers), payload).await
+                match self.nats.hand_over(to.clone(), self.nats.headers(&headers), payload).await {
+                    // The requester must not wait for an answer that will never come.
+                    Err(error) if error.kind() == ErrorKind::TooLarge => {
+                        (RemoteError::new(RemoteError::INTERNAL, error.to_string()), Err(error))
+                    }
+                    sent => {
+                        self.end(None);
+                        return sent.map_err(|error| error.with_operation("reply"));
+                    }
+                }
             }
-            Err(remote) => {
-                let details = remote.details().cloned().unwrap_or_default();
-                self.nats.hand_over(to, Some(error_headers(&remote)), details).await
-            }
+            Err(remote) => (remote, Ok(())),
         };
-        match refused {
-            Some(error) => Err(error),
-            None => sent,
-        }
-        .map_err(|error| error.with_operation("reply"))
+        self.end(Some(&remote));
+        let details = remote.details().cloned().unwrap_or_default();
+        let sent = self.nats.hand_over(to, Some(error_headers(&remote)), details).await;
+        refused.and(sent).map_err(|error| error.with_operation("reply"))
     }
 }
 
@@ -166,7 +164,8 @@ pub(super) fn read(subject: &Subject, answer: async_nats::Message) -> Result<Mes
         Some(map) if !map.is_empty() => wire::read_headers(map)?,
         _ => Headers::new(),
     };
-    let failed = if wire::is_lone_content_type(&headers) { None } else { remote_error(&headers, &answer.payload) };
+    let plain = headers.is_empty() || wire::lone_content_type(&headers).is_some();
+    let failed = if plain { None } else { remote_error(&headers, &answer.payload) };
     match failed {
         Some(remote) => Err(remote.into()),
         None => Ok(Message { subject: subject.clone(), headers, payload: answer.payload }),

@@ -81,3 +81,42 @@ async fn the_name_and_the_inbox_are_the_ones_asked_for() -> Result<()> {
     assert_eq!(within(next(pin!(&mut deliveries))).await.expect("it lives")?.message.payload, text("x"));
     Ok(())
 }
+
+#[tokio::test]
+async fn a_connection_attempt_ends_in_time() -> Result<()> {
+    // It takes connections and says nothing.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("nats://{}", silent.local_addr().expect("it is bound"));
+    let started = std::time::Instant::now();
+    let config = NatsConfig::new().with_connect_timeout(Duration::from_millis(200));
+    let error = within(Nats::connect(&url, config)).await.expect_err("nobody answers");
+    assert_eq!(error.kind(), ErrorKind::TimedOut, "{error:?}");
+    assert!(started.elapsed() < Duration::from_secs(4), "the default is 5 s; it took {:?}", started.elapsed());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_silent_server_is_noticed_after_two_pings() -> Result<()> {
+    let server = server().await?;
+    let bus = Nats::connect(server.url(), NatsConfig::new().with_ping_interval(Duration::from_millis(100))).await?;
+    let mut events = bus.monitor().events();
+    server.pause().await?;
+    // By default it would take minutes.
+    super::await_event(&mut events, |event| *event == flux_nats::NatsEvent::Disconnected).await;
+    server.resume().await
+}
+
+#[tokio::test]
+async fn no_more_is_in_flight_to_the_connection_than_allowed() -> Result<()> {
+    let server = server().await?;
+    let config = NatsConfig::new().with_publish_capacity(4);
+    let bus = Nats::connect(server.url(), config).await?;
+    // On this thread the connection does nothing while we do not wait.
+    let mut taken = 0;
+    while futures_util::FutureExt::now_or_never(bus.publish("a", text("x"))).is_some() {
+        taken += 1;
+        assert!(taken <= 4, "the default is 2,048");
+    }
+    assert_eq!(taken, 4);
+    within(bus.publish("a", text("x"))).await.map(drop)
+}

@@ -181,3 +181,18 @@ async fn a_message_to_a_responder_needs_no_answer() -> Result<()> {
     assert_eq!(message.time_left(), None);
     acker.reply(Ok(message)).await
 }
+
+#[tokio::test]
+async fn a_small_request_has_no_header_where_none_is_wanted() -> Result<()> {
+    let server = server().await?;
+    let bare = NatsConfig::new().without_content_type().without_deadline();
+    let bare = Nats::connect(server.url(), bare).await?.typed(Json);
+    let answering = connect(&server).await?;
+    let mut requests = answering.listen("bare").await?;
+    let asked = tokio::spawn(async move { bare.request("bare", 1).await.map(|answer: u8| answer) });
+    let request = within(next(pin!(&mut requests))).await.expect("it lives")?;
+    assert!(request.message.headers.is_empty(), "{:?}", request.message.headers);
+    request.acker.reply(Ok(Message::to(request.message.subject, text("2")))).await?;
+    assert_eq!(within(asked).await.expect("no panic")?, 2);
+    Ok(())
+}

@@ -104,3 +104,20 @@ async fn an_nkey_lets_in() -> Result<()> {
     assert!(error.to_string().contains("missing.creds"), "{error}");
     Ok(())
 }
+
+/// The operator, the account and the user of `tests/it/jwt`, which signed each other once and for all.
+#[cfg(feature = "nkeys")]
+#[tokio::test]
+async fn a_credentials_file_lets_in() -> Result<()> {
+    use flux_nats::Credentials;
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/jwt");
+    let server = Server::builder().config(include_str!("jwt/server.conf")).start().await?;
+    let config = NatsConfig::new().with_credentials(Credentials::File(folder.join("user.creds")));
+    Nats::connect(server.url(), config).await?.flush().await?;
+    let error = Nats::connect(server.url(), NatsConfig::new()).await.expect_err("nobody in particular");
+    assert_eq!(error.kind(), ErrorKind::Rejected, "{error:?}");
+    let stranger = NatsConfig::new().with_credentials(Credentials::File(folder.join("stranger.creds")));
+    let error = Nats::connect(server.url(), stranger).await.expect_err("signed by another account");
+    assert_eq!(error.kind(), ErrorKind::Rejected, "{error:?}");
+    Ok(())
+}

@@ -2,7 +2,9 @@
 
 use std::pin::pin;
 
-use flux_core::{ErrorKind, Publisher, QueueSubscriber, Result, Subscriber, next};
+use flux_core::{ErrorKind, Publisher, QueueSubscriber, Responder, Result, Subscriber, next};
+use flux_nats::{Nats, NatsConfig};
+use flux_nats_server::Server;
 
 use super::{connect, server, text, within};
 
@@ -73,5 +75,36 @@ async fn what_flux_would_not_publish_is_an_error_about_one_message() -> Result<(
     assert_eq!(take().await.expect_err("a wildcard").kind(), ErrorKind::InvalidSubject);
     assert_eq!(take().await.expect_err("a name too long").kind(), ErrorKind::TooLarge);
     assert_eq!(take().await?.message.payload, text("good"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_subscription_that_is_denied_is_an_error_and_not_silence() -> Result<()> {
+    let permissions = "authorization { users: [{ user: a, password: b, permissions: \
+        { publish: [\">\"], subscribe: [\"_INBOX.>\", \"open\"] } }] }";
+    let server = Server::builder().config(permissions).start().await?;
+    let config = NatsConfig::new().with_credentials(flux_nats::Credentials::user("a", "b"));
+    let bus = Nats::connect(server.url(), config).await?;
+    // The client's events take a way of their own, so the error may come after `subscribe` has returned.
+    let denied = async |subscribed: Result<flux_nats::NatsDeliveries>| match subscribed {
+        Err(error) => error,
+        Ok(mut deliveries) => {
+            let error = within(next(pin!(&mut deliveries))).await.expect("it is told").expect_err("it is denied");
+            assert!(within(next(pin!(&mut deliveries))).await.is_none(), "nothing will come");
+            error
+        }
+    };
+    for error in
+        [denied(bus.subscribe("secret.>").await).await, denied(bus.subscribe_group("secret.>", "members").await).await]
+    {
+        assert_eq!(error.kind(), ErrorKind::Rejected, "{error:?}");
+        assert!(error.to_string().contains("secret.>"), "{error}");
+    }
+    let mut requests = match bus.listen("secret.ask").await {
+        Err(error) => return (error.kind() == ErrorKind::Rejected).then_some(()).ok_or(error),
+        Ok(requests) => requests,
+    };
+    let error = within(next(pin!(&mut requests))).await.expect("it is told").map(drop).expect_err("it is denied");
+    assert_eq!(error.kind(), ErrorKind::Rejected);
     Ok(())
 }

@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use flux_core::{
-    Acker, Delivery, Error, ErrorKind, Message, Metadata, Outcome, Publisher, Result, Subject, Subscriber,
+    Acker, Backlog, BoxFuture, Delivery, Error, ErrorKind, Message, Metadata, Outcome, Outstanding, Publisher, Result,
+    Subject, Subscriber,
 };
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -21,6 +22,7 @@ pub(crate) enum Did {
     Progress(u64),
     Published(Message<u64>),
     Flushed,
+    Confirmed,
 }
 
 type Item = Result<Delivery<u64, Record>>;
@@ -32,9 +34,16 @@ pub(crate) struct Script {
     log: Arc<Mutex<Vec<(Instant, Did)>>>,
     refuse: Arc<Mutex<u32>>,
     written: Arc<Notify>,
+    /// Whether the transport tells its backlog, and confirms settlements.
+    confirms: bool,
 }
 
 impl Script {
+    /// One that has to be asked to confirm settlements.
+    pub(crate) fn confirming() -> Self {
+        Self { confirms: true, ..Self::default() }
+    }
+
     /// Prepares the next subscription; what is sent to the sender is delivered.
     pub(crate) fn subscription(&self) -> UnboundedSender<Item> {
         let (sender, receiver) = unbounded_channel();
@@ -109,7 +118,12 @@ impl Subscriber<u64> for Script {
 
     async fn subscribe(&self, _filter: &str) -> Result<Deliveries> {
         let next = self.subscriptions.lock().unwrap().pop_front();
-        next.unwrap_or_else(|| Err(Error::new(ErrorKind::Closed, "no more subscriptions"))).map(Deliveries)
+        let next = next.unwrap_or_else(|| Err(Error::new(ErrorKind::Closed, "no more subscriptions")));
+        Ok(Deliveries(next?, self.confirms.then(|| self.clone())))
+    }
+
+    fn backlog(deliveries: &Deliveries) -> Option<Arc<dyn Backlog>> {
+        Some(Arc::new(deliveries.1.clone()?))
     }
 }
 
@@ -133,7 +147,19 @@ impl Publisher<u64> for Script {
     }
 }
 
-pub(crate) struct Deliveries(UnboundedReceiver<Item>);
+impl Backlog for Script {
+    fn outstanding(&self) -> BoxFuture<'_, Result<Outstanding>> {
+        Box::pin(std::future::ready(Ok(Outstanding::Unsettled(0))))
+    }
+
+    fn confirm(&self) -> BoxFuture<'_, Result<()>> {
+        self.write(Did::Confirmed);
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// What comes, and who has to confirm settlements.
+pub(crate) struct Deliveries(UnboundedReceiver<Item>, Option<Script>);
 
 impl futures_core::Stream for Deliveries {
     type Item = Item;

@@ -40,6 +40,21 @@ async fn a_drain_finishes_what_was_taken_and_flushes_last() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_drain_waits_until_the_last_settlements_are_taken() {
+    let script = Script::confirming();
+    let sender = script.subscription();
+    sender.send(script.delivery(1, 1)).unwrap();
+    let route = flux_router::Route::new("numbers.*", &script, async |_: Message<u64>| Ok::<(), Failure>(()));
+    let router = Router::new().add(route.without_dead_letters());
+    let handle = router.handle();
+    let running = tokio::spawn(router.run());
+    script.until(1).await;
+    handle.stop();
+    running.await.unwrap().unwrap();
+    assert_eq!(script.log(), [ack(1), Did::Confirmed], "also without a publisher to flush");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_outlives_the_drain_is_withheld_not_nakked() {
     let alive = Arc::new(());
     let held = Arc::clone(&alive);
