@@ -1,8 +1,15 @@
 //! Faults of real servers and services, under a router with typed handlers: what was lost, and what was doubled.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test may panic, and says what it counted"
+)]
 
 mod backlog;
 mod crash;
+mod poison;
+mod service;
 mod tally;
 
 use std::time::Duration;
