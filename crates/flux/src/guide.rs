@@ -6,5 +6,8 @@ pub mod handlers {}
 #[doc = include_str!("guide/failures.md")]
 pub mod failures {}
 
+#[doc = include_str!("guide/services.md")]
+pub mod services {}
+
 #[doc = include_str!("guide/testing.md")]
 pub mod testing {}
