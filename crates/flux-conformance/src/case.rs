@@ -12,11 +12,11 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 
 /// How long one case may take.
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 /// How long one case may take under a paused clock, which jumps to whatever is awaited.
 const LIMIT_PAUSED: Duration = Duration::from_secs(600);
 /// How long the thread of a case may be blocked, whatever its clock says.
-const BLOCKED: Duration = Duration::from_secs(15);
+const BLOCKED: Duration = Duration::from_secs(40);
 
 /// What is wrong with a transport.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,6 +5,7 @@ pub mod groups;
 pub mod pull;
 pub mod redelivers;
 pub mod requests;
+pub mod restarts;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -136,3 +136,36 @@ pub trait Pull: Fixture {
     /// How long a message that was fetched may stay unsettled; a second or less where the clock cannot be paused.
     fn ack_wait() -> Duration;
 }
+
+/// A transport with a server that can go away and come back.
+///
+/// Its requests and publishes give up within two seconds, so that cases end; its clients try to get a lost connection back.
+pub trait Restarts: Fixture {
+    /// A server that no other case uses; gone when it is dropped.
+    type Server;
+
+    /// What publishing does while the server is away.
+    const WHILE_AWAY: WhileAway;
+
+    /// Starts a server, and opens an instance on it.
+    fn serve() -> impl Future<Output = Result<(Self::Server, Self::Bus)>>;
+
+    /// Ends the server without a warning, as a crash would, and returns when it is gone.
+    fn stop_server(server: &Self::Server) -> impl Future<Output = Result<()>>;
+
+    /// Starts the server again, with what it had stored; returns when clients may come.
+    fn start_server(server: &Self::Server) -> impl Future<Output = Result<()>>;
+}
+
+/// What publishing does while the server is away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhileAway {
+    /// It succeeds at once, as its receipt promises no more; the message goes out when the server is back, or is lost.
+    Buffers,
+    /// It fails within a second with [`ErrorKind::Unavailable`](flux_core::ErrorKind::Unavailable) or
+    /// [`ErrorKind::TimedOut`](flux_core::ErrorKind::TimedOut).
+    Fails,
+    /// It waits for the server longer than a second, and then succeeds or fails.
+    Waits,
+}

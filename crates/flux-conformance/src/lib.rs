@@ -8,5 +8,5 @@ mod report;
 mod suite;
 
 pub use case::{Case, Flavor, Flaw, Report, Verdict, run};
-pub use fixture::{Capabilities, Fixture, Groups, Pull, Redelivers, Requests};
+pub use fixture::{Capabilities, Fixture, Groups, Pull, Redelivers, Requests, Restarts, WhileAway};
 pub use report::write_report;

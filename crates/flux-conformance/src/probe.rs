@@ -71,12 +71,15 @@ probes! {
 pub fn disagreement<F: Fixture>(found: Found, parts: &[&str]) -> Option<String> {
     let Capabilities { redelivers, requests, pull, groups, .. } = F::capabilities();
     let acker = <<F::Bus as Subscriber<F::Payload>>::Acker as Settle>::REDELIVERS;
+    let restarts = parts.contains(&"restarts");
     // A bus without `fetch` may still hand out consumers, so for pull only hiding shows.
     let facts = [
         ("redelivers", "redelivery", redelivers, acker),
         ("requests", "request-reply", requests, found.requests),
         ("groups", "queue groups", groups, found.groups),
         ("pull", "pull", pull, pull || found.pull),
+        ("restarts_requests", "requests after a restart", restarts && requests, restarts && found.requests),
+        ("restarts_stored", "redelivery after a restart", restarts && redelivers, restarts && acker),
     ];
     facts.into_iter().find_map(|(part, what, claimed, there)| {
         let (name, proven) = (F::NAME, parts.contains(&part));

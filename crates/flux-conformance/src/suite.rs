@@ -3,7 +3,8 @@
 /// Makes one test of each case, on a current-thread and on a multi-thread runtime.
 ///
 /// Takes a name for the module and the [`Fixture`](crate::Fixture), and after it the parts that the transport has: `groups`, `requests`,
-/// `redelivers`, `pull`. A part that is declared and not listed here fails the suite, as does one that is listed and not
+/// `redelivers`, `pull`. Where a server can be [stopped](crate::Restarts), `restarts` follows, with `restarts_requests` and `restarts_stored` if the
+/// transport has requests and redelivery. A part that is declared and not listed here fails the suite, as does one that is listed and not
 /// declared. Cases that wait for the ack wait run on the current-thread runtime only, where the clock may be paused.
 ///
 /// ```text
@@ -105,6 +106,18 @@ macro_rules! __part {
             does_not_mix_answers_up
             withdraws_a_responder_that_is_dropped
         ] $($rest)*}
+    };
+    ($form:ident restarts $($rest:tt)*) => {
+        $crate::__each! {$form restarts [
+            publishes_as_stated_while_the_server_is_away
+            subscriptions_survive_a_restart
+        ] $($rest)*}
+    };
+    ($form:ident restarts_requests $($rest:tt)*) => {
+        $crate::__each! {$form restarts [requests_fail_while_the_server_is_away] $($rest)*}
+    };
+    ($form:ident restarts_stored $($rest:tt)*) => {
+        $crate::__each! {$form restarts [loses_nothing_that_was_stored] $($rest)*}
     };
     (test redelivers $fixture:ty, MultiThread) => { $crate::__part! {redelivers [] test $fixture, MultiThread} };
     ($form:ident redelivers $($rest:tt)*) => {

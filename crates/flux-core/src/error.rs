@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::{RemoteError, Subject, Undecodable};
+use crate::{RemoteError, Status, Subject, Undecodable};
 
 /// The result of everything in flux that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -255,10 +255,11 @@ impl From<std::convert::Infallible> for Error {
 }
 
 impl From<RemoteError> for Error {
-    /// Retryable when the code is one of the server's own faults, 500 to 599, as in HTTP.
+    /// Retryable when the code is one of the server's own faults, 500 to 599, as in HTTP, and the request was not refused.
     fn from(remote: RemoteError) -> Self {
         let code = remote.code().as_bytes();
-        let retryable = code.len() == 3 && code.first() == Some(&b'5');
+        let own_fault = code.len() == 3 && code.first() == Some(&b'5');
+        let retryable = own_fault && remote.status() != Status::Fail;
         Self::new(ErrorKind::Remote, "").with_retryable(retryable).with_source(remote)
     }
 }
@@ -282,6 +283,13 @@ mod tests {
             .with_source(std::io::Error::other("connection refused"));
         assert_eq!(error.to_string(), "publish `orders.created`: unavailable");
         assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("connection refused"));
+    }
+
+    #[test]
+    fn what_was_refused_is_not_tried_again() {
+        assert!(Error::from(RemoteError::new("503", "busy")).is_retryable());
+        assert!(!Error::from(RemoteError::new("404", "unknown")).is_retryable());
+        assert!(!Error::from(RemoteError::fail("503", "not for you")).is_retryable());
     }
 
     #[test]

@@ -218,7 +218,7 @@ names! {
     ERROR = "X-Error";
     /// How it failed: `retry`, `permanent`, `undecodable`, `panic`, `timeout`.
     ERROR_CLASS = "X-Error-Class";
-    /// The code of an error reply.
+    /// The code of an error reply, or of what is missing from a partial one.
     ERROR_CODE = "X-Error-Code";
     /// When a message became a dead letter: RFC 3339, UTC.
     FAILED_AT = "X-Failed-At";
@@ -236,7 +236,7 @@ names! {
     SERVICE_ERROR = "Nats-Service-Error";
     /// The code of an error reply (NATS services, ADR-32).
     SERVICE_ERROR_CODE = "Nats-Service-Error-Code";
-    /// Whether a reply is a `success` or an `error`.
+    /// How a request went: `success`, `partial`, `fail` or `error`; see [`Status`](crate::Status).
     STATUS = "X-Status";
     /// The stream a dead letter's original came from.
     STREAM = "X-Stream";

@@ -20,6 +20,7 @@ mod request;
 mod scope;
 mod settle;
 mod stage;
+mod status;
 mod subject;
 mod subscriber;
 #[cfg_attr(not(feature = "telemetry"), path = "telemetry/off.rs")]
@@ -55,6 +56,7 @@ pub use request::{
 pub use scope::{Scope, Scoped};
 pub use settle::{Acker, BoxAcker, BoxSettle, DynAcker, DynSettle, IntoOutcome, NoAck, Outcome, Settle};
 pub use stage::{ArcStage, BoxStage, DynStage, Handler, Stage};
+pub use status::Status;
 pub use subject::Subject;
 pub use subscriber::{
     ArcQueueSubscriber, ArcSubscriber, BoxDeliveries, BoxQueueSubscriber, BoxSubscriber, DynQueueSubscriber,

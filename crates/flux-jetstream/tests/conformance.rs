@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_nats::ConnectOptions;
 use bytes::Bytes;
 use flux_codec::Text;
-use flux_conformance::{Capabilities, Fixture, Pull, Redelivers, transport_suite};
+use flux_conformance::{Capabilities, Fixture, Pull, Redelivers, Restarts, WhileAway, transport_suite};
 use flux_core::{Result, Typed};
 use flux_jetstream::{ConsumerConfig, JetStream, JsConsumer, JsStream, Storage, StreamConfig};
 use flux_nats::{Nats, error};
@@ -33,6 +33,14 @@ async fn stream() -> Result<JsStream> {
     let config = StreamConfig::new("conformance", ["conformance.>"]).with_storage(Storage::Memory);
     let stream = JetStream::new(nats).stream(config).await?;
     Ok(stream.with_consumer_defaults(ConsumerConfig::ephemeral().with_ack_wait(ACK_WAIT)))
+}
+
+/// A server of the case's own, and a stream in its files.
+async fn serve() -> Result<(Server, JsStream)> {
+    let server = Server::builder().with_jetstream().start().await?;
+    let jetstream = JetStream::connect(server.url()).await?.with_timeout(Duration::from_secs(2));
+    let stream = jetstream.stream(StreamConfig::new("conformance", ["conformance.>"])).await?;
+    Ok((server, stream.with_consumer_defaults(ConsumerConfig::ephemeral().with_ack_wait(ACK_WAIT))))
 }
 
 fn capabilities() -> Capabilities {
@@ -87,6 +95,23 @@ impl Pull for Raw {
     }
 }
 
+impl Restarts for Raw {
+    type Server = Server;
+    const WHILE_AWAY: WhileAway = WhileAway::Waits;
+
+    async fn serve() -> Result<(Server, JsStream)> {
+        serve().await
+    }
+
+    async fn stop_server(server: &Server) -> Result<()> {
+        server.kill().await
+    }
+
+    async fn start_server(server: &Server) -> Result<()> {
+        server.start().await
+    }
+}
+
 struct Encoded;
 
 impl Fixture for Encoded {
@@ -130,5 +155,23 @@ impl Pull for Encoded {
     }
 }
 
-transport_suite!(raw: Raw, groups, redelivers, pull);
-transport_suite!(encoded: Encoded, groups, redelivers, pull);
+impl Restarts for Encoded {
+    type Server = Server;
+    const WHILE_AWAY: WhileAway = WhileAway::Waits;
+
+    async fn serve() -> Result<(Server, Typed<JsStream, Text>)> {
+        let (server, stream) = serve().await?;
+        Ok((server, stream.typed(Text)))
+    }
+
+    async fn stop_server(server: &Server) -> Result<()> {
+        server.kill().await
+    }
+
+    async fn start_server(server: &Server) -> Result<()> {
+        server.start().await
+    }
+}
+
+transport_suite!(raw: Raw, groups, redelivers, pull, restarts, restarts_stored);
+transport_suite!(encoded: Encoded, groups, redelivers, pull, restarts, restarts_stored);

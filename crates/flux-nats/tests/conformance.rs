@@ -1,13 +1,14 @@
 //! flux-nats passes the suite on a real server: as bytes, and as JSON under the codec.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_nats::ConnectOptions;
 use bytes::Bytes;
 use flux_codec::Json;
-use flux_conformance::{Capabilities, Fixture, transport_suite};
+use flux_conformance::{Capabilities, Fixture, Restarts, WhileAway, transport_suite};
 use flux_core::{Result, Typed};
-use flux_nats::{Nats, error};
+use flux_nats::{Nats, NatsConfig, error};
 use flux_nats_server::Server;
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
@@ -28,6 +29,14 @@ async fn connect() -> Result<Nats> {
     assert!(number < ACCOUNTS, "more cases than accounts");
     let options = ConnectOptions::with_user_and_password(format!("u{number}"), "pw".to_owned());
     Ok(Nats::new(options.connect(server.url()).await.map_err(error::from_connect)?))
+}
+
+/// A server of the case's own.
+async fn serve() -> Result<(Server, Nats)> {
+    let server = Server::builder().start().await?;
+    let config = NatsConfig::new().with_request_timeout(Duration::from_secs(1));
+    let nats = Nats::connect(server.url(), config).await?;
+    Ok((server, nats))
 }
 
 fn capabilities() -> Capabilities {
@@ -56,6 +65,23 @@ impl Fixture for Raw {
 
     fn number(payload: &Bytes) -> u64 {
         u64::from_be_bytes(payload.as_ref().try_into().expect("a number was published"))
+    }
+}
+
+impl Restarts for Raw {
+    type Server = Server;
+    const WHILE_AWAY: WhileAway = WhileAway::Buffers;
+
+    async fn serve() -> Result<(Server, Nats)> {
+        serve().await
+    }
+
+    async fn stop_server(server: &Server) -> Result<()> {
+        server.kill().await
+    }
+
+    async fn start_server(server: &Server) -> Result<()> {
+        server.start().await
     }
 }
 
@@ -89,5 +115,23 @@ impl Fixture for Encoded {
     }
 }
 
-transport_suite!(raw: Raw, groups, requests);
-transport_suite!(encoded: Encoded, groups, requests);
+impl Restarts for Encoded {
+    type Server = Server;
+    const WHILE_AWAY: WhileAway = WhileAway::Buffers;
+
+    async fn serve() -> Result<(Server, Typed<Nats, Json>)> {
+        let (server, nats) = serve().await?;
+        Ok((server, nats.typed(Json)))
+    }
+
+    async fn stop_server(server: &Server) -> Result<()> {
+        server.kill().await
+    }
+
+    async fn start_server(server: &Server) -> Result<()> {
+        server.start().await
+    }
+}
+
+transport_suite!(raw: Raw, groups, requests, restarts, restarts_requests);
+transport_suite!(encoded: Encoded, groups, requests, restarts, restarts_requests);

@@ -44,6 +44,15 @@ impl<T, A> Case<T, A> {
         self.acker.as_ref().is_some_and(A::redelivers)
     }
 
+    /// Whether a redelivery that is asked for will come: a transport with a limit of its own makes none beyond it.
+    pub(crate) fn comes_again(&self) -> bool
+    where
+        A: Settle,
+    {
+        let spent = self.metadata.max_deliver.is_some_and(|most| self.metadata.delivered.unwrap_or(1) >= most);
+        self.redelivers() && !spent
+    }
+
     /// What a dead letter is made of, when the payload was kept in one form or the other: as it came, if possible.
     pub(crate) fn give_up(&mut self) -> Option<GivenUp<T>> {
         let value = self.payload.take();

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod answer;
 mod case;
 mod dead_letter;
 mod event;
@@ -26,6 +27,7 @@ mod source;
 mod stop;
 mod worker;
 
+pub use answer::{Answer, Answering, AnsweringReply, AnsweringRequests};
 pub use event::Event;
 pub use extract::{FromParts, FromRef, Parts, State, TokenError, Tokens};
 pub use handle::Handle;

@@ -196,7 +196,7 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
     async fn fail<A: Settle>(&self, case: &mut Case<T, A>, attempt: u64, fault: &Fault) -> Outcome {
         if fault.then == FailureClass::Drop {
             Outcome::Ack
-        } else if fault.climbs() && case.redelivers() && attempt < u64::from(self.ladder.attempts) {
+        } else if fault.climbs() && case.comes_again() && attempt < u64::from(self.ladder.attempts) {
             count(&self.counters.retried);
             Outcome::NakAfter(self.delay(fault, attempt))
         } else {
@@ -223,7 +223,7 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
             }
             Err(error) => {
                 self.shared.emit(&Event::NotDeadLettered { subject: &case.subject, error: Some(&error) });
-                count(if case.redelivers() { &self.counters.retried } else { &self.counters.lost });
+                count(if case.comes_again() { &self.counters.retried } else { &self.counters.lost });
                 Outcome::NakAfter(self.ladder.delay(u32::try_from(attempt).unwrap_or(u32::MAX)))
             }
         }

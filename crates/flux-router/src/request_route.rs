@@ -10,6 +10,7 @@ use flux_core::{
 };
 use tower_layer::{Identity, Layer, Stack};
 
+use crate::answer::Answering;
 use crate::handler::IntoHandler;
 use crate::plan::{AddRoute, Plan, Start, Work};
 use crate::request_work::RequestWork;
@@ -52,6 +53,13 @@ impl<Req, B: Clone, H, M> RequestRoute<Req, B, H, M> {
             max_run: Some(MAX_RUN),
             marker: PhantomData,
         }
+    }
+}
+
+impl<Req, B: Clone, H, M> RequestRoute<Req, Answering<B>, H, M> {
+    /// As [`new`](Self::new), for a handler that gives its response as an [`Answer`](crate::Answer): with a status and headers.
+    pub fn answering(subject: &str, bus: &B, handler: H) -> Self {
+        Self::new(subject, &Answering(bus.clone()), handler)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flux_core::telemetry::Relation;
-use flux_core::{Delivery, Error, Failure, Message, Outcome, RemoteError, Reply, Stage, Telemetry};
+use flux_core::{Delivery, Error, Failure, Message, Outcome, RemoteError, Reply, Scope, Stage, Telemetry};
 
 use crate::event::Event;
 use crate::guard::{Ended, Silent, guard};
@@ -38,7 +38,13 @@ impl<H: Send + Sync> RequestWork<H> {
         let subject = message.subject.clone();
         let (scope, processing) = self.telemetry.process(&message.subject, &message.headers, Relation::Child);
         let stage = &*self.stage;
-        let run = pin!(async { stage.process(message).await });
+        let run = pin!(async {
+            let response = stage.process(message).await?;
+            let mut answer = Message::to(subject, response);
+            // An answer carries on the request's work, as everything does that a handler sends.
+            Scope::stamp(&mut answer.headers);
+            Ok::<_, H::Error>(answer)
+        });
         let run = scope.run(run);
         let ended = if self.wants_metadata {
             guard(pin!(METADATA.scope(metadata, run)), self.max_run, &mut Silent).await
@@ -47,9 +53,9 @@ impl<H: Send + Sync> RequestWork<H> {
         };
         let counters = &self.counters;
         let answer = match ended {
-            Ended::Done(Ok(response)) => {
+            Ended::Done(Ok(answer)) => {
                 count(&counters.handled);
-                Ok(Message::to(subject, response))
+                Ok(answer)
             }
             Ended::Done(Err(error)) => {
                 let failure: Failure = error.into();

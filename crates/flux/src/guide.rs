@@ -10,5 +10,8 @@ pub mod failures {}
 #[doc = include_str!("guide/transports.md")]
 pub mod transports {}
 
+#[doc = include_str!("guide/services.md")]
+pub mod services {}
+
 #[doc = include_str!("guide/testing.md")]
 pub mod testing {}

@@ -26,4 +26,4 @@ pub use flux_core::{
 #[cfg(feature = "signal")]
 pub use flux_router::shutdown_signal;
 #[cfg(feature = "router")]
-pub use flux_router::{FromRef, Ladder, RequestRoute, Route, Router, State, Tokens};
+pub use flux_router::{Answer, FromRef, Ladder, RequestRoute, Route, Router, State, Tokens};

@@ -22,7 +22,7 @@ async fn ask<F: Requests>(bus: &F::Bus, number: u64) -> Result<u64, Error> {
 }
 
 /// Answers with twice the number; zero is an error with a code.
-async fn double<F: Requests>(request: Message<F::Payload>) -> Result<F::Payload, Failure> {
+pub(super) async fn double<F: Requests>(request: Message<F::Payload>) -> Result<F::Payload, Failure> {
     match F::number(&request.payload) {
         0 => Err(Failure::permanent(RemoteError::new("404", "nothing to double"))),
         number => Ok(F::payload(number * 2)),

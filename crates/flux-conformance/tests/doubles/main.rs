@@ -1,6 +1,7 @@
 //! The suite is tested by transports that are wrong in one way each: it must catch every one of them.
 
 mod faulty;
+mod server;
 
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use flux_core::Result;
 use flux_mem::{Mem, StreamConfig};
 
 use faulty::{Fault, Faulty};
+use server::Server;
 
 /// A stream in memory with the fault of this number.
 struct Double<const FAULT: usize>;
@@ -57,6 +59,7 @@ fn caught(report: &Report, by: &str) {
 
 // A transport without a fault; its tests are the suite's.
 transport_suite!(faultless: Double<0>, groups, redelivers);
+transport_suite!(restarting: Server<0>, groups, requests, redelivers, restarts, restarts_requests, restarts_stored);
 
 fn cases_of<const FAULT: usize>() -> Vec<Case> {
     let mut cases = flux_conformance::__part!(list basic Double<FAULT>);
@@ -130,4 +133,61 @@ fn claims<const FAULT: usize>() -> Option<String> {
         Found { groups: probe.groups(), requests: probe.requests(), pull: probe.pull() },
         &["groups", "redelivers"],
     )
+}
+
+/// The cases that stop the server of a bus with the lapse of this number, and start it again.
+fn restarted<const LAPSE: usize>() -> Report {
+    let mut cases = flux_conformance::__part!(list restarts Server<LAPSE>);
+    cases.extend(flux_conformance::__part!(list restarts_requests Server<LAPSE>));
+    cases.extend(flux_conformance::__part!(list restarts_stored Server<LAPSE>));
+    run(&cases, Flavor::CurrentThread)
+}
+
+#[test]
+fn a_receipt_without_a_server_is_caught() {
+    caught(&restarted::<1>(), "publishes_as_stated_while_the_server_is_away");
+}
+
+#[test]
+fn a_connection_that_stays_lost_is_caught() {
+    caught(&restarted::<2>(), "publishes_as_stated_while_the_server_is_away");
+}
+
+#[test]
+fn a_subscription_that_ends_with_the_server_is_caught() {
+    caught(&restarted::<3>(), "subscriptions_survive_a_restart");
+}
+
+#[test]
+fn a_subscription_that_is_silent_after_a_restart_is_caught() {
+    caught(&restarted::<4>(), "subscriptions_survive_a_restart");
+}
+
+#[test]
+fn a_server_that_forgets_what_it_stored_is_caught() {
+    caught(&restarted::<5>(), "loses_nothing_that_was_stored");
+}
+
+#[test]
+fn a_request_that_hangs_without_a_server_is_caught() {
+    caught(&restarted::<6>(), "requests_fail_while_the_server_is_away");
+}
+
+#[test]
+fn a_guess_that_nobody_answers_is_caught() {
+    caught(&restarted::<7>(), "requests_fail_while_the_server_is_away");
+}
+
+#[test]
+fn a_responder_that_is_gone_after_a_restart_is_caught() {
+    caught(&restarted::<8>(), "requests_fail_while_the_server_is_away");
+}
+
+#[test]
+fn parts_of_a_restart_that_are_left_out_are_noticed() {
+    use flux_conformance::probe::{Found, disagreement};
+    let found = Found { groups: true, requests: true, pull: false };
+    let parts = ["groups", "requests", "redelivers", "restarts", "restarts_requests"];
+    let flaw = disagreement::<Server<0>>(found, &parts);
+    assert!(flaw.as_deref().is_some_and(|flaw| flaw.contains("restarts_stored")), "{flaw:?}");
 }

@@ -7,7 +7,9 @@ use std::task::{Context, Waker};
 use async_nats::HeaderMap;
 use async_nats::message::OutboundMessage;
 use bytes::Bytes;
-use flux_core::{Error, ErrorKind, HeaderValue, Headers, Message, RemoteError, Reply, Result, Subject, header, next};
+use flux_core::{
+    Error, ErrorKind, HeaderValue, Headers, Message, RemoteError, Reply, Result, Status, Subject, header, next,
+};
 
 use crate::service::Work;
 use crate::{Nats, wire};
@@ -150,7 +152,7 @@ fn error_headers(remote: &RemoteError) -> HeaderMap {
     for (name, value) in [
         (header::SERVICE_ERROR, text.as_str()),
         (header::SERVICE_ERROR_CODE, code.as_str()),
-        (header::STATUS, "error"),
+        (header::STATUS, remote.status().as_str()),
         (header::ERROR_CODE, code.as_str()),
     ] {
         headers.insert(name.as_str(), value);
@@ -176,11 +178,14 @@ pub(super) fn read(subject: &Subject, answer: async_nats::Message) -> Result<Mes
 fn remote_error(headers: &Headers, payload: &Bytes) -> Option<RemoteError> {
     let text = headers.get(&header::SERVICE_ERROR);
     let code = headers.get(&header::ERROR_CODE).or_else(|| headers.get(&header::SERVICE_ERROR_CODE));
-    let failed = matches!(headers.get(&header::STATUS), Some("error" | "fail"));
+    let status = Status::of(headers);
+    let failed = matches!(status, Some(Status::Error | Status::Fail));
     if text.is_none() && !headers.contains(&header::SERVICE_ERROR_CODE) && !failed {
         return None;
     }
     let code = code.unwrap_or(RemoteError::INTERNAL).to_owned();
-    let remote = RemoteError::new(code, text.or_else(|| headers.get(&header::ERROR)).unwrap_or_default().to_owned());
+    let text = text.or_else(|| headers.get(&header::ERROR)).unwrap_or_default().to_owned();
+    let remote =
+        if status == Some(Status::Fail) { RemoteError::fail(code, text) } else { RemoteError::new(code, text) };
     Some(if payload.is_empty() { remote } else { remote.with_details(payload.clone()) })
 }

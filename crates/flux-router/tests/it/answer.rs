@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use flux_core::{Error, ErrorKind, Failure, Message, OrFail as _, RemoteError, Requester as _};
+use flux_core::{Error, ErrorKind, Failure, Message, OrFail as _, RemoteError, Requester, Status, header};
 use flux_mem::Mem;
-use flux_router::{Handle, Report, RequestRoute, Router};
+use flux_router::{Answer, Handle, Report, RequestRoute, Router};
 use tokio::task::JoinHandle;
 
 use crate::double::idle;
@@ -81,4 +81,33 @@ async fn a_request_that_outlives_the_drain_is_answered_at_once() {
     let error = asking.await.unwrap().unwrap_err();
     assert_eq!(error.remote().map(RemoteError::code), Some("500"), "it may have been handled: {error}");
     assert_eq!(started.elapsed().as_secs(), 2, "with the drain, not after the 10 s of a request");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_says_how_the_request_went() {
+    async fn answer(request: Message<u64>) -> Result<Answer<u64>, Failure> {
+        match request.payload {
+            1 => Ok(Answer::success(10).with_header("X-Unit", "m")?),
+            2 => Ok(Answer::partial(20, "half\nlost")),
+            _ => Err(RemoteError::fail("422", "not a length").into()),
+        }
+    }
+    let bus = Mem::new();
+    let router = Router::new().add(RequestRoute::answering("length", &bus, answer));
+    let handle = router.handle();
+    let running = tokio::spawn(router.run());
+    handle.ready().await.unwrap();
+    let ask = |number: u64| bus.ask(Message::new("length", number).unwrap().with_id("ask-1").unwrap());
+
+    let whole: Message<u64> = ask(1).await.unwrap();
+    assert_eq!((whole.payload, Status::of(&whole.headers)), (10, Some(Status::Success)));
+    assert_eq!((whole.headers.get("X-Unit"), whole.headers.get(&header::ERROR_CODE)), (Some("m"), None));
+    assert_eq!(whole.headers.get(&header::CORRELATION_ID), Some("ask-1"), "the request's work goes on");
+    let part: Message<u64> = ask(2).await.unwrap();
+    assert_eq!((part.payload, Status::of(&part.headers)), (20, Some(Status::Partial)));
+    assert_eq!(part.headers.get(&header::ERROR_CODE), Some("half lost"));
+    let refused = Requester::<u64, u64>::ask(&bus, Message::new("length", 3).unwrap()).await.unwrap_err();
+    assert_eq!(refused.remote().map(RemoteError::status), Some(Status::Fail));
+    handle.stop();
+    running.await.unwrap().unwrap();
 }

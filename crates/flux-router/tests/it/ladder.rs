@@ -107,6 +107,45 @@ async fn in_place_calls_come_before_the_transport_is_asked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_last_delivery_that_the_transport_makes_is_the_last_step() {
+    let script = Script::default();
+    let sender = script.subscription();
+    for (number, delivered) in [(1, 2), (2, 3), (3, 3)] {
+        let mut delivery = script.delivery(number, delivered).unwrap();
+        delivery.metadata.max_deliver = Some(3);
+        sender.send(Ok(delivery)).unwrap();
+    }
+    let router =
+        Router::new().route("numbers.*", &script, |_: Message<u64>| async { Err::<(), _>(Failure::retry("not now")) });
+    let handle = router.handle();
+    let running = tokio::spawn(router.run());
+    let log = script.until(5).await;
+    nak_delay(&log[0]);
+    assert_eq!((&log[2], &log[4]), (&ack(2), &ack(3)), "acked once the dead letters are stored");
+    assert_eq!(script.letters().iter().map(|letter| letter.payload).collect::<Vec<_>>(), [2, 3]);
+    handle.stop();
+    let total = running.await.unwrap().unwrap().total();
+    assert_eq!((total.retried, total.dead_lettered), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_neither_stored_nor_delivered_again_counts_as_lost() {
+    let script = Script::default();
+    script.refuse_publishing(1);
+    let mut delivery = script.delivery(1, 3).unwrap();
+    delivery.metadata.max_deliver = Some(3);
+    script.subscription().send(Ok(delivery)).unwrap();
+    let failing = |_: Message<u64>| async { Err::<(), _>(Failure::retry("not now")) };
+    let router = Router::new().route("numbers.*", &script, failing);
+    let handle = router.handle();
+    let running = tokio::spawn(router.run());
+    nak_delay(&script.until(1).await[0]);
+    handle.stop();
+    let total = running.await.unwrap().unwrap().total();
+    assert_eq!((total.retried, total.lost), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_transport_that_does_not_redeliver_gets_the_whole_ladder_in_place() {
     let bus = flux_mem::Mem::new();
     let calls = Arc::new(AtomicU64::new(0));
