@@ -5,6 +5,7 @@ use crate::stopwatch::Stopwatch;
 
 pub mod flux;
 pub mod mpsc;
+pub mod nats;
 pub mod omniqueue;
 pub mod ruststream;
 pub mod service;

@@ -1,4 +1,4 @@
-//! The two messages: 128 bytes moved in process, and the small order that is sent as JSON.
+//! The messages: 128 bytes moved in process, the small order and the reading that are sent as JSON.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -70,6 +70,26 @@ pub struct Order {
     pub quantity: u32,
 }
 
+/// 128 bytes as JSON, the size the limits over a server are stated for.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Reading {
+    /// Position in the run.
+    pub id: u64,
+    /// Who measured.
+    pub device: String,
+    /// When, in nanoseconds.
+    pub at_ns: u64,
+    /// What was measured.
+    pub values: [u32; 8],
+}
+
+impl Payload for Reading {
+    fn nth(n: u64) -> Self {
+        let device = "berlin-hall-7/sensor-42".to_owned();
+        Self { id: fixed_width(n), device, at_ns: 1_700_000_000_000_000_000, values: [2_137; 8] }
+    }
+}
+
 impl Payload for Order {
     fn nth(n: u64) -> Self {
         Self { id: fixed_width(n), quantity: 37 }
@@ -84,6 +104,11 @@ fn fixed_width(n: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reading_is_128_bytes_of_json() {
+        assert_eq!(serde_json::to_vec(&Reading::nth(7)).expect("JSON").len(), 128);
+    }
 
     #[test]
     fn a_sample_survives_its_bytes() {

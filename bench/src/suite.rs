@@ -13,6 +13,7 @@ use crate::turns::{self, Turn};
 pub(crate) mod instructions;
 pub mod json;
 pub mod mem;
+pub mod nats;
 pub(crate) mod stages;
 pub mod stream;
 pub(crate) mod telemetry;
@@ -44,6 +45,7 @@ pub fn all() -> Vec<Suite> {
     suites.extend(json::suites());
     suites.push(stream::suite());
     suites.push(trie::suite());
+    suites.extend(nats::suites());
     suites
 }
 

@@ -2,7 +2,7 @@
 #![no_main]
 
 use flux_codec::Json;
-use flux_fuzz::{Value, check};
+use flux_fuzz::{LIMIT, Value, check};
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| check::<Value>(&Json, None, data));
+fuzz_target!(|data: &[u8]| check::<Value>(&Json.with_limit(LIMIT), None, data));

@@ -2,7 +2,7 @@
 #![no_main]
 
 use flux_codec::Postcard;
-use flux_fuzz::{Value, check};
+use flux_fuzz::{LIMIT, Value, check};
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| check::<Value>(&Postcard, None, data));
+fuzz_target!(|data: &[u8]| check::<Value>(&Postcard.with_limit(LIMIT), None, data));

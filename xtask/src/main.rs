@@ -28,6 +28,7 @@ mod table;
 mod template;
 mod test;
 mod tidy;
+mod tools;
 mod tree;
 mod workspace;
 
@@ -40,6 +41,7 @@ const USAGE: &str = "\
 usage: cargo xtask <verb>
 
   test [args]            every test of the workspace; args go to `cargo test`
+  tools                  find or fetch the nats-server and the client that tests use; `test` does it first
   check                  fmt, clippy, floors and tidy: what to run before a commit
   ci                     every check that is not a test
   fmt | floors | tidy | clippy | features | doc | deny | template | fuzz | examples
@@ -69,7 +71,10 @@ fn run(verb: &str, rest: &[String]) -> Result<(), Failure> {
     let workspace = Workspace::load()?;
     let flags: Vec<&str> = rest.iter().map(String::as_str).collect();
     match (verb, flags.as_slice()) {
-        ("test", _) => step::one("test", |_| test::run(rest), &workspace),
+        ("test", _) => {
+            step::one("tools", tools::run, &workspace).and_then(|()| step::one("test", |_| test::run(rest), &workspace))
+        }
+        ("tools", []) => step::one("tools", tools::run, &workspace),
         ("bench", _) => bench::run(rest),
         ("check", []) => step::all(ci::CHECK, &workspace),
         ("ci", []) => step::all(ci::CI, &workspace),

@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 use crate::Result;
 use crate::contender::service::Service;
 use crate::countdown::Countdown;
-use crate::payload::{Order, Payload, Sample};
+use crate::payload::{Order, Payload, Reading, Sample};
 
 pub mod bytes;
 
@@ -80,7 +80,7 @@ fn start(
 }
 
 /// The handler: looks at the value and reports it.
-struct Count<T>(PhantomData<fn() -> T>);
+pub(crate) struct Count<T>(pub(crate) PhantomData<fn() -> T>);
 
 impl<T: Payload> Handle<T, (), (), (), Countdown> for Count<T> {
     async fn handle(
@@ -113,7 +113,7 @@ macro_rules! outgoing {
     )* };
 }
 
-outgoing!(Order, Sample);
+outgoing!(Order, Reading, Sample);
 
 impl<T> fmt::Debug for RustStreamJson<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

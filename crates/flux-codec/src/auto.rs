@@ -5,6 +5,8 @@ use flux_core::{Codec, Error, ErrorKind, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::format::shown;
+
 /// Writes with `C`, and reads whatever codec of serde's types wrote a payload, as its content type says.
 ///
 /// For a stream that several programs write to, or that changes its encoding. A payload without content type is read with `C`.
@@ -16,7 +18,7 @@ pub struct Auto<C> {
 }
 
 impl<C> Auto<C> {
-    /// Writes with `writer`, whose bound also holds for what it reads.
+    /// Writes with `writer`, whose bound also holds for what the others read; 8 MiB where it says none.
     pub const fn new(writer: C) -> Self {
         Self { writer }
     }
@@ -39,23 +41,29 @@ impl<T: Serialize + DeserializeOwned, C: Codec<T>> Codec<T> for Auto<C> {
         self.writer.to_bytes(value, scratch)
     }
 
+    fn limit(&self) -> Option<usize> {
+        self.writer.limit()
+    }
+
     fn decode_as(&self, content_type: Option<&str>, payload: &Bytes) -> Result<T> {
         let Some(found) = content_type else { return self.writer.decode(payload) };
-        let mut known = vec![self.writer.content_type()];
         if flux_core::same_media_type(found, self.writer.content_type()) {
             return self.writer.decode(payload);
         }
         macro_rules! try_each {
-            ($($feature:literal => $codec:path;)*) => {$(
-                #[cfg(feature = $feature)]
-                {
-                    let types = <$codec as crate::Format<T>>::CONTENT_TYPES;
-                    if types.iter().any(|known| flux_core::same_media_type(found, known)) {
-                        return $codec.decode(payload);
-                    }
-                    known.extend_from_slice(types);
-                }
-            )*};
+            ($($feature:literal => $codec:path;)*) => {
+                $(#[cfg(feature = $feature)]
+                if <$codec as crate::Format<T>>::CONTENT_TYPES.iter().any(|known| flux_core::same_media_type(found, known)) {
+                    return $codec.with_limit(self.writer.limit().unwrap_or(crate::DEFAULT_LIMIT)).decode(payload);
+                })*
+                let mut known = vec![self.writer.content_type()];
+                $(#[cfg(feature = $feature)]
+                known.extend_from_slice(<$codec as crate::Format<T>>::CONTENT_TYPES);)*
+                known.sort_unstable();
+                known.dedup();
+                let message = format!("no codec reads `{}`; compiled in are `{}`", shown(found), known.join("`, `"));
+                Err(Error::new(ErrorKind::Codec, message))
+            };
         }
         try_each! {
             "bincode" => crate::Bincode;
@@ -64,10 +72,5 @@ impl<T: Serialize + DeserializeOwned, C: Codec<T>> Codec<T> for Auto<C> {
             "msgpack" => crate::MsgPack;
             "postcard" => crate::Postcard;
         }
-        known.sort_unstable();
-        known.dedup();
-        let shown: String = found.chars().take(80).collect();
-        let message = format!("no codec reads `{shown}`; compiled in are `{}`", known.join("`, `"));
-        Err(Error::new(ErrorKind::Codec, message))
     }
 }

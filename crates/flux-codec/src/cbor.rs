@@ -1,12 +1,16 @@
 //! CBOR (RFC 8949), by `ciborium`.
 
+use std::cell::Cell;
+
 use bytes::Bytes;
 use flux_core::Result;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Format;
-use crate::format::{MAX_DEPTH, check_end, codec, unreadable, unwritable};
+use crate::bounded::read;
+use crate::budget::Budget;
+use crate::format::{check_end, codec, unreadable, unwritable};
 
 /// CBOR. Nesting deeper than 128 is an error.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,10 +25,26 @@ impl<T: Serialize + DeserializeOwned> Format<T> for Cbor {
         ciborium::into_writer(value, buffer).map_err(unwritable::<T>)
     }
 
-    fn read(&self, payload: &Bytes, _limit: usize) -> Result<T> {
+    fn read(&self, payload: &Bytes, limit: usize) -> Result<T> {
         let mut rest: &[u8] = payload;
-        let value = ciborium::de::from_reader_with_recursion_limit(&mut rest, MAX_DEPTH).map_err(unreadable::<T>)?;
+        SIZES.set((payload.len(), limit));
+        let Within(value) = ciborium::from_reader(&mut rest).map_err(unreadable::<T>)?;
         check_end::<T>(rest.len())?;
         Ok(value)
+    }
+}
+
+thread_local! {
+    /// The length of the payload and its bound: the crate takes no seed, so they travel beside the call.
+    static SIZES: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+}
+
+/// A value that is read within bounds.
+struct Within<T>(T);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Within<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let (payload, limit) = SIZES.get();
+        read(deserializer, &Budget::new(payload, limit)).map(Self)
     }
 }

@@ -26,8 +26,8 @@ pub trait Format<T>: Send + Sync {
     /// [`ErrorKind::Codec`] when the value has no encoding.
     fn write(&self, value: &T, buffer: &mut Vec<u8>) -> Result<()>;
 
-    /// Reads a payload of at most `limit` bytes, all of it, allocating at most `limit` bytes beyond what the payload accounts
-    /// for.
+    /// Reads a payload of at most `limit` bytes, all of it, taking no more memory than the values that its bytes are, and at
+    /// most `limit` bytes beyond.
     ///
     /// # Errors
     /// [`ErrorKind::Codec`] when it is not an encoding of a `T`.
@@ -68,6 +68,10 @@ impl<T, F: Format<T>> Codec<T> for Limited<F> {
         F::CONTENT_TYPES.first().copied().unwrap_or("application/octet-stream")
     }
 
+    fn limit(&self) -> Option<usize> {
+        Some(self.limit)
+    }
+
     fn encode(&self, value: &T, buffer: &mut Vec<u8>) -> Result<()> {
         let before = buffer.len();
         self.format.write(value, buffer)?;
@@ -89,9 +93,8 @@ impl<T, F: Format<T>> Codec<T> for Limited<F> {
         let known = |found: &str| F::CONTENT_TYPES.iter().any(|known| same_media_type(found, known));
         match content_type {
             Some(found) if !known(found) && !self.format.reads_any() => {
-                let shown: String = found.chars().take(80).collect();
-                let message = format!("the payload is `{shown}`, this codec reads `{}`", F::CONTENT_TYPES.join("`, `"));
-                Err(Error::new(ErrorKind::Codec, message))
+                let (shown, read) = (shown(found), F::CONTENT_TYPES.join("`, `"));
+                Err(Error::new(ErrorKind::Codec, format!("the payload is `{shown}`, this codec reads `{read}`")))
             }
             _ => self.decode(payload),
         }
@@ -118,6 +121,10 @@ macro_rules! codec {
                 flux_core::Codec::<T>::content_type(&self.with_limit($crate::DEFAULT_LIMIT))
             }
 
+            fn limit(&self) -> Option<usize> {
+                Some($crate::DEFAULT_LIMIT)
+            }
+
             fn encode(&self, value: &T, buffer: &mut Vec<u8>) -> flux_core::Result<()> {
                 self.with_limit($crate::DEFAULT_LIMIT).encode(value, buffer)
             }
@@ -139,11 +146,19 @@ macro_rules! codec {
 #[allow(unused_imports, reason = "a build without codecs has none to make")]
 pub(crate) use codec;
 
+/// As much of a content type as an error message shows.
+pub(crate) fn shown(content_type: &str) -> String {
+    content_type.chars().take(80).collect()
+}
+
+#[inline]
 fn check_size(bytes: usize, limit: usize) -> Result<()> {
-    if bytes <= limit {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::TooLarge, format!("a payload of {bytes} bytes is over the codec's bound of {limit}")))
+    if bytes <= limit { Ok(()) } else { Err(too_large(bytes, limit)) }
+}
+
+#[cold]
+fn too_large(bytes: usize, limit: usize) -> Error {
+    Error::new(ErrorKind::TooLarge, format!("a payload of {bytes} bytes is over the codec's bound of {limit}"))
 }
 
 /// The value of this type could not be encoded.

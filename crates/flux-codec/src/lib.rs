@@ -4,10 +4,12 @@
 mod auto;
 #[cfg(feature = "bincode")]
 mod bincode;
+#[cfg(any(feature = "bincode", feature = "cbor", feature = "msgpack", feature = "postcard"))]
+mod bounded;
+#[cfg(any(feature = "bincode", feature = "cbor", feature = "msgpack", feature = "postcard"))]
+mod budget;
 #[cfg(feature = "cbor")]
 mod cbor;
-#[cfg(any(feature = "bincode", feature = "postcard"))]
-mod depth;
 mod format;
 #[cfg(feature = "json")]
 mod json;

@@ -8,7 +8,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Format;
-use crate::format::{MAX_DEPTH, check_end, codec, unreadable, unwritable};
+use crate::bounded::read;
+use crate::budget::Budget;
+use crate::format::{check_end, codec, unreadable, unwritable};
 
 /// `MessagePack`, structs as maps with their fields' names, as other languages expect. Nesting deeper than 128 is an error.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,12 +26,11 @@ impl<T: Serialize + DeserializeOwned> Format<T> for MsgPack {
         rmp_serde::encode::write_named(buffer, value).map_err(unwritable::<T>)
     }
 
-    fn read(&self, payload: &Bytes, _limit: usize) -> Result<T> {
+    fn read(&self, payload: &Bytes, limit: usize) -> Result<T> {
         let mut reader = rmp_serde::Deserializer::new(Cursor::new(payload.as_ref()));
-        reader.set_max_depth(MAX_DEPTH);
-        let value = T::deserialize(&mut reader).map_err(unreadable::<T>)?;
-        let read = usize::try_from(reader.position()).unwrap_or(usize::MAX);
-        check_end::<T>(payload.len().saturating_sub(read))?;
+        let value = read(&mut reader, &Budget::new(payload.len(), limit)).map_err(unreadable::<T>)?;
+        let position = usize::try_from(reader.position()).unwrap_or(usize::MAX);
+        check_end::<T>(payload.len().saturating_sub(position))?;
         Ok(value)
     }
 }

@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Format;
-use crate::depth::Shallow;
+use crate::bounded::read;
+use crate::budget::Budget;
 use crate::format::{check_end, codec, unreadable, unwritable};
 
 /// postcard: small and fast, between Rust programs that agree on their types. Nesting deeper than 128 is an error.
@@ -22,9 +23,9 @@ impl<T: Serialize + DeserializeOwned> Format<T> for Postcard {
         ::postcard::to_io(value, buffer).map(drop).map_err(unwritable::<T>)
     }
 
-    fn read(&self, payload: &Bytes, _limit: usize) -> Result<T> {
+    fn read(&self, payload: &Bytes, limit: usize) -> Result<T> {
         let mut reader = ::postcard::Deserializer::from_bytes(payload);
-        let value = T::deserialize(Shallow::new(&mut reader)).map_err(unreadable::<T>)?;
+        let value = read(&mut reader, &Budget::new(payload.len(), limit)).map_err(unreadable::<T>)?;
         let rest = reader.finalize().map_err(unreadable::<T>)?;
         check_end::<T>(rest.len())?;
         Ok(value)

@@ -1,15 +1,22 @@
 //! Runs cases, and tells which passed.
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 use std::pin::Pin;
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::Builder;
 
-/// How long one case may take, in the time it runs in.
-const LIMIT: Duration = Duration::from_secs(600);
+/// How long one case may take.
+const LIMIT: Duration = Duration::from_secs(10);
+/// How long one case may take under a paused clock, which jumps to whatever is awaited.
+const LIMIT_PAUSED: Duration = Duration::from_secs(600);
+/// How long the thread of a case may be blocked, whatever its clock says.
+const BLOCKED: Duration = Duration::from_secs(15);
 
 /// What is wrong with a transport.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,32 +75,49 @@ impl Case {
         Self { name, start, paused }
     }
 
-    /// Runs the case on a runtime of its own.
+    /// Runs the case on a thread and a runtime of its own.
     ///
     /// # Errors
     /// What is wrong with the transport; a panic and a case that does not end are wrong, too.
     pub fn run(&self, flavor: Flavor) -> Verdict {
+        let case = *self;
+        let (done, verdict) = mpsc::sync_channel(1);
+        let start = move || {
+            let ended = catch_unwind(|| case.run_here(flavor));
+            // Nobody waits any more for a case that took too long.
+            let _ = done.send(ended.unwrap_or_else(|panic| Err(case.panicked(panic.as_ref()))));
+        };
+        let thread = thread::Builder::new().name(self.name.to_owned()).spawn(start);
+        thread.map_err(|error| Flaw::new(format!("no thread: {error}")))?;
+        // A transport that blocks its thread blocks tokio's clock, so this limit is another thread's.
+        let late = |_| Err(Flaw::new(format!("`{}` blocks its thread, even after {BLOCKED:?}", self.name)));
+        verdict.recv_timeout(BLOCKED).unwrap_or_else(late)
+    }
+
+    fn run_here(self, flavor: Flavor) -> Verdict {
         let mut builder = match flavor {
             Flavor::CurrentThread => Builder::new_current_thread(),
             Flavor::MultiThread => Builder::new_multi_thread(),
         };
         builder.enable_all();
+        let paused = self.paused && flavor == Flavor::CurrentThread;
         if flavor == Flavor::CurrentThread {
-            builder.start_paused(self.paused);
+            builder.start_paused(paused);
         } else {
             builder.worker_threads(2);
         }
         let runtime = builder.build().map_err(|error| Flaw::new(format!("no runtime: {error}")))?;
-        let limit = if flavor == Flavor::CurrentThread && self.paused { LIMIT } else { LIMIT / 20 };
-        let name = self.name;
-        let run = async {
-            tokio::time::timeout(limit, (self.start)())
-                .await
-                .unwrap_or_else(|_| Err(Flaw::new(format!("`{name}` still waits after {limit:?}"))))
-        };
-        let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(run)));
+        let limit = if paused { LIMIT_PAUSED } else { LIMIT };
+        let late = |_| Err(Flaw::new(format!("`{}` still waits after {limit:?}", self.name)));
+        let run = async { tokio::time::timeout(limit, (self.start)()).await.unwrap_or_else(late) };
+        let verdict = runtime.block_on(run);
         runtime.shutdown_background();
-        ended.unwrap_or_else(|_| Err(Flaw::new(format!("`{name}` panicked"))))
+        verdict
+    }
+
+    fn panicked(self, panic: &(dyn Any + Send)) -> Flaw {
+        let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        Flaw::new(format!("`{}` panicked: {}", self.name, text.unwrap_or("without words")))
     }
 }
 

@@ -120,7 +120,8 @@ impl<F> Requests for F where
 
 /// A transport that delivers again what was not settled. A queue group keeps what it has not settled while it has no members.
 pub trait Redelivers: Fixture<Bus: QueueSubscriber<Self::Payload> + Subscriber<Self::Payload, Acker: Acker>> {
-    /// How long a delivery to a queue group may stay unsettled.
+    /// How long a delivery to a queue group may stay unsettled. Cases wait for it up to three times; where the clock cannot be
+    /// paused, choose a second or less.
     fn ack_wait() -> Duration;
 }
 
@@ -131,4 +132,7 @@ pub trait Pull: Fixture {
 
     /// A consumer of what `filter` matches.
     fn consumer(bus: &Self::Bus, filter: &str) -> impl Future<Output = Result<Self::Consumer>>;
+
+    /// How long a message that was fetched may stay unsettled; a second or less where the clock cannot be paused.
+    fn ack_wait() -> Duration;
 }

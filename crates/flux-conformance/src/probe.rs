@@ -66,24 +66,26 @@ probes! {
     HasPull LacksPull pull: Consumer<P>;
 }
 
-/// What a transport says about itself against what its types say. `None` when they agree.
+/// What a transport says about itself against what its types say and which parts of the suite it runs. `None` when they agree.
 #[must_use]
-pub fn disagreement<F: Fixture>(found: Found) -> Option<String> {
+pub fn disagreement<F: Fixture>(found: Found, parts: &[&str]) -> Option<String> {
     let Capabilities { redelivers, requests, pull, groups, .. } = F::capabilities();
     let acker = <<F::Bus as Subscriber<F::Payload>>::Acker as Settle>::REDELIVERS;
     // A bus without `fetch` may still hand out consumers, so for pull only hiding shows.
     let facts = [
-        ("redelivery", redelivers, acker),
-        ("request-reply", requests, found.requests),
-        ("queue groups", groups, found.groups),
-        ("pull", pull, pull || found.pull),
+        ("redelivers", "redelivery", redelivers, acker),
+        ("requests", "request-reply", requests, found.requests),
+        ("groups", "queue groups", groups, found.groups),
+        ("pull", "pull", pull, pull || found.pull),
     ];
-    facts.into_iter().find(|(_, claimed, there)| claimed != there).map(|(what, claimed, _)| {
-        let name = F::NAME;
-        if claimed {
-            format!("{name} claims {what}, but its types do not have it")
-        } else {
-            format!("{name} has {what}, but does not declare it")
+    facts.into_iter().find_map(|(part, what, claimed, there)| {
+        let (name, proven) = (F::NAME, parts.contains(&part));
+        match (claimed, there) {
+            (true, false) => Some(format!("{name} claims {what}, but its types do not have it")),
+            (false, true) => Some(format!("{name} has {what}, but does not declare it")),
+            (true, true) if !proven => Some(format!("{name} claims {what}, but its suite lacks the part `{part}`")),
+            (false, false) if proven => Some(format!("{name} proves {what}, but does not declare it")),
+            _ => None,
         }
     })
 }

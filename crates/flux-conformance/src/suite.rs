@@ -3,7 +3,8 @@
 /// Makes one test of each case, on a current-thread and on a multi-thread runtime.
 ///
 /// Takes a name for the module and the [`Fixture`](crate::Fixture), and after it the parts that the transport has: `groups`, `requests`,
-/// `redelivers`, `pull`.
+/// `redelivers`, `pull`. A part that is declared and not listed here fails the suite, as does one that is listed and not
+/// declared. Cases that wait for the ack wait run on the current-thread runtime only, where the clock may be paused.
 ///
 /// ```text
 /// flux_conformance::transport_suite!(my_transport: MyFixture, groups, requests);
@@ -33,12 +34,12 @@ macro_rules! transport_suite {
                     Probe::<<$fixture as $crate::Fixture>::Bus, <$fixture as $crate::Fixture>::Payload>::new();
                 let probe = &probe;
                 let found = Found { groups: probe.groups(), requests: probe.requests(), pull: probe.pull() };
-                $crate::probe::disagreement::<$fixture>(found)
+                $crate::probe::disagreement::<$fixture>(found, &[$(stringify!($part)),*])
             }
 
             /// Everything the suite finds, as the report has it.
-            pub(crate) fn run(flavor: $crate::Flavor) -> $crate::Report {
-                $crate::run(&cases(), flavor).with_claims(disagreement())
+            pub(crate) fn run() -> $crate::Report {
+                $crate::run(&cases(), $crate::Flavor::CurrentThread).with_claims(disagreement())
             }
 
             #[test]
@@ -48,7 +49,7 @@ macro_rules! transport_suite {
 
             #[test]
             fn report() {
-                $crate::write_report::<$fixture>(|| run($crate::Flavor::CurrentThread));
+                $crate::write_report::<$fixture>(run);
             }
 
             mod current_thread {
@@ -89,6 +90,8 @@ macro_rules! __part {
     ($form:ident groups $($rest:tt)*) => {
         $crate::__each! {$form groups [
             shares_among_members
+            gives_every_member_work
+            gives_nothing_to_a_member_that_left
             leaves_others_alone
             refuses_a_group_without_name
         ] $($rest)*}
@@ -103,7 +106,15 @@ macro_rules! __part {
             withdraws_a_responder_that_is_dropped
         ] $($rest)*}
     };
+    (test redelivers $fixture:ty, MultiThread) => { $crate::__part! {redelivers [] test $fixture, MultiThread} };
     ($form:ident redelivers $($rest:tt)*) => {
+        $crate::__part! {redelivers [
+            delivers_again_what_is_not_settled
+            extends_the_time_on_progress
+            leaves_alone_what_was_settled
+        ] $form $($rest)*}
+    };
+    (redelivers [$($in_time:ident)*] $form:ident $($rest:tt)*) => {
         $crate::__each! {$form redelivers [
             delivers_again_what_is_nakked
             waits_for_the_delay_of_a_nak
@@ -113,17 +124,20 @@ macro_rules! __part {
             keeps_the_message_when_it_comes_again
             loses_nothing_of_a_member_that_left
             keeps_messages_for_late_subscribers
+            $($in_time)*
         ] $($rest)*}
     };
-    ($form:ident redelivers_in_time $($rest:tt)*) => {
-        $crate::__each! {$form redelivers [delivers_again_what_is_not_settled extends_the_time_on_progress] $($rest)*}
-    };
+    (test pull $fixture:ty, MultiThread) => { $crate::__part! {pull [] test $fixture, MultiThread} };
     ($form:ident pull $($rest:tt)*) => {
+        $crate::__part! {pull [fetches_again_what_was_not_settled] $form $($rest)*}
+    };
+    (pull [$($in_time:ident)*] $form:ident $($rest:tt)*) => {
         $crate::__each! {$form pull [
             fetches_what_is_there_at_once
             fetches_what_there_is_when_time_is_up
             fetches_nothing_without_an_error
             fetches_again_what_was_nakked
+            $($in_time)*
         ] $($rest)*}
     };
 }

@@ -1,9 +1,18 @@
 //! How much of a subscription is not done yet.
 
+use crate::{BoxFuture, Result};
+
 /// Tells how far a subscription is behind. Tests wait on it instead of sleeping.
+///
+/// # Implementing
+/// Count what the transport holds, not what has come this far: a message that is still on its way is outstanding. Do not keep
+/// the subscription alive.
 pub trait Backlog: Send + Sync {
     /// The backlog at this moment.
-    fn outstanding(&self) -> Outstanding;
+    ///
+    /// # Errors
+    /// When whoever knows cannot be asked.
+    fn outstanding(&self) -> BoxFuture<'_, Result<Outstanding>>;
 }
 
 /// A subscription's backlog.

@@ -8,8 +8,8 @@ use crate::{Error, ErrorKind, Result};
 ///
 /// # Errors
 /// [`ErrorKind::Codec`] for a payload that does not decode or a content type that is not this codec's, and
-/// [`ErrorKind::TooLarge`] for a payload over the codec's bound, before it is parsed. No payload, however hostile, may panic
-/// or allocate more than the bound.
+/// [`ErrorKind::TooLarge`] for a payload over the codec's bound, before it is parsed. No payload, however hostile, may panic,
+/// run without end, or take memory that its bytes and the bound do not account for.
 ///
 /// # Implementing
 /// [`content_type`](Self::content_type), [`encode`](Self::encode) and [`decode`](Self::decode) suffice.
@@ -21,6 +21,13 @@ use crate::{Error, ErrorKind, Result};
 pub trait Codec<T>: Send + Sync {
     /// The media type of what this codec encodes, for example `application/json`.
     fn content_type(&self) -> &'static str;
+
+    /// The largest payload that is decoded, in bytes.
+    ///
+    /// Provided: `None`, for a codec that does not say.
+    fn limit(&self) -> Option<usize> {
+        None
+    }
 
     /// Appends the encoded value to `buffer`, which is empty.
     ///
@@ -68,7 +75,8 @@ pub trait Codec<T>: Send + Sync {
 #[must_use]
 pub fn same_media_type(one: &str, other: &str) -> bool {
     let essence = |text: &str| text.split(';').next().unwrap_or_default().trim().to_owned();
-    one == other || essence(one).eq_ignore_ascii_case(&essence(other))
+    // In process both are the codec's own constant.
+    std::ptr::eq(one, other) || one == other || essence(one).eq_ignore_ascii_case(&essence(other))
 }
 
 macro_rules! through_pointer {
@@ -76,6 +84,10 @@ macro_rules! through_pointer {
         impl<T, C: Codec<T> + ?Sized> Codec<T> for $pointer {
             fn content_type(&self) -> &'static str {
                 (**self).content_type()
+            }
+
+            fn limit(&self) -> Option<usize> {
+                (**self).limit()
             }
 
             fn encode(&self, value: &T, buffer: &mut Vec<u8>) -> Result<()> {
@@ -100,7 +112,39 @@ through_pointer!(&C, std::sync::Arc<C>, Box<C>);
 
 #[cfg(test)]
 mod tests {
-    use super::same_media_type;
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+
+    use super::{Codec, same_media_type};
+    use crate::Result;
+
+    struct Four;
+
+    impl Codec<u8> for Four {
+        fn content_type(&self) -> &'static str {
+            "application/x-four"
+        }
+
+        fn limit(&self) -> Option<usize> {
+            Some(4)
+        }
+
+        fn encode(&self, value: &u8, buffer: &mut Vec<u8>) -> Result<()> {
+            buffer.push(*value);
+            Ok(())
+        }
+
+        fn decode(&self, payload: &Bytes) -> Result<u8> {
+            Ok(payload.first().copied().unwrap_or_default())
+        }
+    }
+
+    #[test]
+    fn a_pointer_to_a_codec_says_what_the_codec_says() {
+        let shared: Arc<dyn Codec<u8>> = Arc::new(Four);
+        assert_eq!((shared.limit(), shared.content_type()), (Some(4), "application/x-four"));
+    }
 
     #[test]
     fn parameters_and_case_do_not_count() {

@@ -59,6 +59,10 @@ impl SubjectFilter {
     /// Whether a message published under `subject` is taken.
     #[must_use]
     pub fn matches(&self, subject: &Subject) -> bool {
+        // Many filters have no wildcard, and comparing is faster than matching.
+        if self.0.as_bytes() == subject.as_bytes() {
+            return true;
+        }
         let mut subject = subject.as_bytes().split(|&byte| byte == b'.');
         for token in self.0.as_bytes().split(|&byte| byte == b'.') {
             match (token, subject.next()) {

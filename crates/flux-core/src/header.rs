@@ -212,6 +212,8 @@ names! {
     CONTENT_TYPE = "Content-Type";
     /// The id that all messages of one piece of work share.
     CORRELATION_ID = "X-Correlation-ID";
+    /// When the requester stops waiting for the answer: milliseconds since 1970 UTC.
+    DEADLINE = "X-Deadline";
     /// Why a message became a dead letter, as text.
     ERROR = "X-Error";
     /// How it failed: `retry`, `permanent`, `undecodable`, `panic`, `timeout`.

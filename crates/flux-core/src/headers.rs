@@ -54,7 +54,7 @@ impl Headers {
         match &self.0 {
             Repr::Empty => None,
             Repr::ContentType(value) => header::CONTENT_TYPE.is(name).then_some(value),
-            Repr::Entries(entries) => entries.iter().find(|(found, _)| found.is(name)).map(|(_, value)| value.as_str()),
+            Repr::Entries(entries) => find(entries, name),
         }
     }
 
@@ -170,18 +170,27 @@ impl Headers {
     }
 
     /// Sets the codec's content type unless the publisher has set one.
+    #[inline]
     pub(crate) fn set_content_type(&mut self, content_type: &'static str) {
         match &mut self.0 {
             Repr::Empty => self.0 = Repr::ContentType(content_type),
             Repr::ContentType(_) => {}
-            Repr::Entries(entries) if entries.iter().any(|(name, _)| *name == header::CONTENT_TYPE) => {}
-            Repr::Entries(entries) => {
-                entries.push((header::CONTENT_TYPE, HeaderValue::from_static(content_type)));
-            }
+            Repr::Entries(entries) => add_content_type(entries, content_type),
+        }
+    }
+
+    /// The first `Content-Type`.
+    #[inline]
+    pub(crate) fn content_type(&self) -> Option<&str> {
+        match &self.0 {
+            Repr::Empty => None,
+            Repr::ContentType(value) => Some(value),
+            Repr::Entries(entries) => find(entries, header::CONTENT_TYPE.as_str()),
         }
     }
 
     /// Whether a codec's content type is all there is, if anything is.
+    #[inline]
     pub(crate) fn has_none_but_content_type(&self) -> bool {
         !matches!(self.0, Repr::Entries(_))
     }
@@ -251,6 +260,19 @@ impl PartialEq for Headers {
 }
 
 impl Eq for Headers {}
+
+#[inline(never)]
+fn add_content_type(entries: &mut Vec<(HeaderName, HeaderValue)>, content_type: &'static str) {
+    if !entries.iter().any(|(name, _)| *name == header::CONTENT_TYPE) {
+        entries.push((header::CONTENT_TYPE, HeaderValue::from_static(content_type)));
+    }
+}
+
+/// The first value of `name` among `entries`.
+#[inline(never)]
+fn find<'h>(entries: &'h [(HeaderName, HeaderValue)], name: &str) -> Option<&'h str> {
+    entries.iter().find(|(found, _)| found.is(name)).map(|(_, value)| value.as_str())
+}
 
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,7 @@
 //! A payload with the subject it goes to and the headers beside it.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use crate::{Error, HeaderName, HeaderValue, Headers, Result, Subject, header};
 
 /// What is published and what a handler gets: plain data, with no handle inside.
@@ -89,6 +91,19 @@ impl<T> Message<T> {
     #[must_use]
     pub fn causation_id(&self) -> Option<&str> {
         self.headers.get(&header::CAUSATION_ID)
+    }
+
+    /// When the requester stops waiting for the answer, `X-Deadline`, by its own clock.
+    #[must_use]
+    pub fn deadline(&self) -> Option<SystemTime> {
+        let millis = self.headers.get(&header::DEADLINE)?.parse().ok()?;
+        UNIX_EPOCH.checked_add(Duration::from_millis(millis))
+    }
+
+    /// How long the requester still waits for the answer; zero when it has stopped. `None` when the request does not say.
+    #[must_use]
+    pub fn time_left(&self) -> Option<Duration> {
+        self.deadline().map(|deadline| deadline.duration_since(SystemTime::now()).unwrap_or_default())
     }
 
     /// The same message around another payload.

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -35,21 +36,27 @@ thread_local! {
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct Scope {
+pub struct Scope(Option<Box<Carried>>);
+
+/// What is passed on. Most messages bring nothing, so their scope is a pointer to nothing.
+#[derive(Debug, Clone, Default)]
+struct Carried {
     headers: Headers,
     trace: TraceContext,
 }
 
 impl Scope {
     /// No work in particular.
-    pub(crate) const EMPTY: Self = Self { headers: Headers::new(), trace: TraceContext::EMPTY };
+    const EMPTY: Self = Self(None);
 
     /// The scope in which a message with these headers is handled. Allocates only when there is something to pass on.
+    #[inline]
     #[must_use]
     pub fn of(headers: &Headers) -> Self {
-        if headers.has_none_but_content_type() {
-            return Self::EMPTY;
-        }
+        if headers.has_none_but_content_type() { Self::EMPTY } else { Self::carrying(headers) }
+    }
+
+    fn carrying(headers: &Headers) -> Self {
         let mut carried = Headers::new();
         let id = headers.value(&header::MESSAGE_ID);
         for name in CARRIED {
@@ -63,12 +70,15 @@ impl Scope {
             }
             carried.put(header::CAUSATION_ID, id.clone());
         }
-        Self { headers: carried, trace: TraceContext::EMPTY }
+        if carried.is_empty() {
+            return Self::EMPTY;
+        }
+        Self(Some(Box::new(Carried { headers: carried, ..Carried::default() })))
     }
 
     #[cfg(feature = "telemetry")]
     pub(crate) fn with_trace(mut self, trace: TraceContext) -> Self {
-        self.trace = trace;
+        self.0.get_or_insert_default().trace = trace;
         self
     }
 
@@ -86,51 +96,51 @@ impl Scope {
     /// Adds what the current scope passes on to the headers of a message that is about to be sent.
     ///
     /// [`Typed`](crate::Typed) calls it; only a transport that carries values itself has to.
+    #[inline]
     pub fn stamp(headers: &mut Headers) {
         CURRENT.with_borrow(|scope| {
-            if scope.headers.is_empty() {
-                return;
-            }
-            for name in CARRIED.iter().chain([&header::CAUSATION_ID]) {
-                match scope.headers.value(name) {
-                    Some(value) if !headers.contains(name) => headers.put(name.clone(), value.clone()),
-                    _ => {}
-                }
+            if let Some(carried) = &scope.0 {
+                carried.stamp(headers);
             }
         });
     }
 
     /// Calls `f` in this scope.
+    #[inline]
     pub fn enter<R>(&mut self, f: impl FnOnce() -> R) -> R {
-        let _attached = self.trace.attach();
+        // Most messages carry nothing on, and are handled where there is nothing to hide.
+        if self.0.is_none() && CURRENT.with_borrow(|current| current.0.is_none()) {
+            return f();
+        }
+        let _attached = self.0.as_ref().and_then(|carried| carried.trace.attach());
         let _entered = Entered::new(self);
         f()
     }
+}
 
-    fn is_empty(&self) -> bool {
-        self.headers.is_empty() && self.trace.is_none()
+impl Carried {
+    fn stamp(&self, headers: &mut Headers) {
+        for name in CARRIED.iter().chain([&header::CAUSATION_ID]) {
+            match self.headers.value(name) {
+                Some(value) if !headers.contains(name) => headers.put(name.clone(), value.clone()),
+                _ => {}
+            }
+        }
     }
 }
 
 /// Leaves the scope when it is dropped, also by a panic.
-struct Entered<'s> {
-    scope: &'s mut Scope,
-    swapped: bool,
-}
+struct Entered<'s>(&'s mut Scope);
 
 impl<'s> Entered<'s> {
     fn new(scope: &'s mut Scope) -> Self {
-        // Most messages carry nothing on, and are handled where there is nothing to hide.
-        let swapped = !scope.is_empty() || CURRENT.with_borrow(|current| !current.is_empty());
-        let mut entered = Self { scope, swapped };
+        let mut entered = Self(scope);
         entered.swap();
         entered
     }
 
     fn swap(&mut self) {
-        if self.swapped {
-            CURRENT.with_borrow_mut(|current| std::mem::swap(current, self.scope));
-        }
+        CURRENT.with_borrow_mut(|current| mem::swap(current, self.0));
     }
 }
 
@@ -154,6 +164,7 @@ pin_project! {
 impl<F: Future> Future for Scoped<F> {
     type Output = F::Output;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         this.scope.enter(|| this.future.poll(cx))

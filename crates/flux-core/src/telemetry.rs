@@ -30,9 +30,10 @@ struct Inner {
     system: &'static str,
     /// The filter of a route; its spans and metrics are named by it, because subjects are without number.
     template: Option<SubjectFilter>,
-    installed: OnceLock<Installed>,
+    installed: OnceLock<Option<Installed>>,
 }
 
+#[derive(Debug)]
 struct Installed {
     tracer: Option<BoxedTracer>,
     instruments: Option<Instruments>,
@@ -62,32 +63,40 @@ impl Telemetry {
 
     /// Begins to send a message: adds what the current [`Scope`] passes on, starts a span, and puts its context into the
     /// headers.
+    #[inline]
     pub fn send(&self, subject: &Subject, headers: &mut Headers) -> Sending<'_> {
         Scope::stamp(headers);
-        let installed = self.installed();
-        let context = installed.tracer.as_ref().map(|tracer| self.start_send(tracer, subject, headers));
-        let started = installed.instruments.as_ref().map(|_| Instant::now());
-        Sending { telemetry: self, context, started }
+        Sending(self.installed().map(|installed| {
+            let context = installed.tracer.as_ref().map(|tracer| self.start_send(tracer, subject, headers));
+            Box::new(Observed::new(installed, context))
+        }))
     }
 
     /// Begins to handle a message: starts a span that stands in `relation` to the sender's. The returned scope is the one
     /// to run the handler in.
+    #[inline]
     pub fn process(&self, subject: &Subject, headers: &Headers, relation: Relation) -> (Scope, Processing<'_>) {
         let scope = Scope::of(headers);
-        let installed = self.installed();
-        let started = installed.instruments.as_ref().map(|_| Instant::now());
-        let Some(tracer) = &installed.tracer else {
-            return (scope, Processing { telemetry: self, context: None, started });
+        let Some(installed) = self.installed() else { return (scope, Processing(None)) };
+        let context = installed.tracer.as_ref().map(|tracer| self.start_process(tracer, subject, headers, relation));
+        let scope = match &context {
+            Some(context) => scope.with_trace(context.clone().into()),
+            None => scope,
         };
-        let context = self.start_process(tracer, subject, headers, relation);
-        (scope.with_trace(context.clone().into()), Processing { telemetry: self, context: Some(context), started })
+        (scope, Processing(Some(Box::new(Observed::new(installed, context)))))
     }
 
-    fn installed(&self) -> &Installed {
-        self.0.installed.get_or_init(|| Installed {
-            tracer: tracer(),
-            instruments: meter().map(|meter| Instruments::new(&meter, self.0.system, self.0.template.as_ref())),
-        })
+    /// What there is to report to; `None` without an SDK.
+    #[inline]
+    fn installed(&self) -> Option<&Installed> {
+        self.0.installed.get_or_init(|| self.detect()).as_ref()
+    }
+
+    #[cold]
+    fn detect(&self) -> Option<Installed> {
+        let tracer = tracer();
+        let instruments = meter().map(|meter| Instruments::new(&meter, self.0.system, self.0.template.as_ref()));
+        (tracer.is_some() || instruments.is_some()).then_some(Installed { tracer, instruments })
     }
 
     fn start_send(&self, tracer: &BoxedTracer, subject: &Subject, headers: &mut Headers) -> Context {
@@ -148,45 +157,66 @@ impl fmt::Debug for Telemetry {
     }
 }
 
+/// A span and a stopwatch. In a box, so that a message nobody observes carries a pointer to nothing.
+#[derive(Debug)]
+struct Observed<'t> {
+    installed: &'t Installed,
+    context: Option<Context>,
+    started: Instant,
+}
+
+impl<'t> Observed<'t> {
+    fn new(installed: &'t Installed, context: Option<Context>) -> Self {
+        Self { installed, context, started: Instant::now() }
+    }
+}
+
 /// A message that is being sent. Dropped unfinished, it ends its span as it is.
 #[derive(Debug)]
 #[must_use = "call `finish` with the result"]
-pub struct Sending<'t> {
-    telemetry: &'t Telemetry,
-    context: Option<Context>,
-    started: Option<Instant>,
-}
+pub struct Sending<'t>(Option<Box<Observed<'t>>>);
 
 impl Sending<'_> {
     /// Ends the span and records the metrics.
+    #[inline]
     pub fn finish<R>(self, result: Result<R, &Error>) {
-        let error = result.err();
-        if let Some(context) = self.context {
-            end(&context, error.map(|error| (error_type(error), error.to_string())));
-        }
-        if let (Some(instruments), Some(started)) = (&self.telemetry.installed().instruments, self.started) {
-            instruments.sent(started.elapsed(), error.map(error_type));
+        if let Some(observed) = self.0 {
+            observed.sent(result.err());
         }
     }
 }
 
-/// A message that is being handled.
+/// A message that is being handled. Dropped unfinished, it ends its span as it is.
 #[derive(Debug)]
 #[must_use = "call `finish` with the result"]
-pub struct Processing<'t> {
-    telemetry: &'t Telemetry,
-    context: Option<Context>,
-    started: Option<Instant>,
-}
+pub struct Processing<'t>(Option<Box<Observed<'t>>>);
 
 impl Processing<'_> {
     /// Ends the span and records the metrics. `failure` is the class of the failure and its text, made only when asked for.
+    #[inline]
     pub fn finish(self, failure: Option<(&'static str, &dyn fmt::Display)>) {
-        if let Some(context) = self.context {
-            end(&context, failure.map(|(class, text)| (class, text.to_string())));
+        if let Some(observed) = self.0 {
+            observed.processed(failure);
         }
-        if let (Some(instruments), Some(started)) = (&self.telemetry.installed().instruments, self.started) {
-            instruments.processed(started.elapsed(), failure.map(|(class, _)| class));
+    }
+}
+
+impl Observed<'_> {
+    fn sent(&self, error: Option<&Error>) {
+        if let Some(context) = &self.context {
+            end(context, error.map(|error| (error_type(error), error.to_string())));
+        }
+        if let Some(instruments) = &self.installed.instruments {
+            instruments.sent(self.started.elapsed(), error.map(error_type));
+        }
+    }
+
+    fn processed(&self, failure: Option<(&'static str, &dyn fmt::Display)>) {
+        if let Some(context) = &self.context {
+            end(context, failure.map(|(class, text)| (class, text.to_string())));
+        }
+        if let Some(instruments) = &self.installed.instruments {
+            instruments.processed(self.started.elapsed(), failure.map(|(class, _)| class));
         }
     }
 }

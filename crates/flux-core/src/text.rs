@@ -29,6 +29,13 @@ impl Text {
         }
     }
 
+    pub(crate) const fn as_static(&self) -> Option<&'static str> {
+        match self {
+            Self::Static(text) => Some(text),
+            Self::Inline(..) | Self::Shared(_) => None,
+        }
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Static(text) => text.as_bytes(),

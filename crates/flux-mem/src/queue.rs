@@ -5,12 +5,13 @@ mod members;
 mod room;
 mod state;
 
+use std::future::ready;
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use flux_core::{Backlog, Outstanding};
+use flux_core::{Backlog, BoxFuture, Outstanding, Result};
 
 pub(crate) use close::Close;
 pub(crate) use room::WaitForRoom;
@@ -181,7 +182,8 @@ impl<M> Queue<M> {
 }
 
 impl<M: Send> Backlog for Queue<M> {
-    fn outstanding(&self) -> Outstanding {
-        Outstanding::Accepted(self.lock().accepted)
+    fn outstanding(&self) -> BoxFuture<'_, Result<Outstanding>> {
+        let accepted = Outstanding::Accepted(self.lock().accepted);
+        Box::pin(ready(Ok(accepted)))
     }
 }

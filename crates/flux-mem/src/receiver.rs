@@ -39,21 +39,28 @@ impl<M: Item> Receiver<M> {
         &self.queue
     }
 
-    /// The next item, or the error of a type nobody here takes. `None` once the bus is closed and everything handed out.
+    /// The next item, when it was taken from the queue already.
     #[inline]
+    pub(crate) fn pop(&mut self) -> Option<M> {
+        loop {
+            let item = self.buffer.pop()?;
+            self.queue.handed_out();
+            if !item.is_abandoned() {
+                return Some(item);
+            }
+        }
+    }
+
+    /// The next item, or the error of a type nobody here takes. `None` once the bus is closed and everything handed out.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<M>>> {
         loop {
-            if let Some(item) = self.buffer.pop() {
-                self.queue.handed_out();
-                if !item.is_abandoned() {
-                    return Poll::Ready(Some(Ok(item)));
-                }
-            } else {
-                match ready!(self.poll_fill(cx)) {
-                    Some(Ok(())) => {}
-                    Some(Err(notice)) => return Poll::Ready(Some(Err(notice.into()))),
-                    None => return Poll::Ready(None),
-                }
+            if let Some(item) = self.pop() {
+                return Poll::Ready(Some(Ok(item)));
+            }
+            match ready!(self.poll_fill(cx)) {
+                Some(Ok(())) => {}
+                Some(Err(notice)) => return Poll::Ready(Some(Err(notice.into()))),
+                None => return Poll::Ready(None),
             }
         }
     }

@@ -1,7 +1,5 @@
 //! The buffer inside a queue: a ring that grows up to the queue's capacity and is then used again and again.
 
-use std::mem;
-
 /// Items in order. Large ones are moved in and out in place, which a `VecDeque` does by way of the stack.
 pub(crate) struct Ring<M> {
     /// As many as a power of two, or none.
@@ -31,7 +29,7 @@ impl<M> Ring<M> {
         }
         let place = self.place(self.len);
         if let Some(slot) = self.slots.get_mut(place) {
-            mem::swap(slot, item);
+            *slot = item.take();
             self.len += 1;
         }
     }

@@ -4,17 +4,20 @@
 //! the async shell around it.
 
 mod acker;
+mod after;
 mod config;
 mod consumer;
+mod deadlines;
 mod deliveries;
 mod handle;
 mod log;
+mod members;
 mod publish;
 mod replay;
 mod state;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use flux_core::{Message, Result, SubjectFilter, Typed};
 use tokio::sync::Notify;
@@ -35,10 +38,23 @@ use crate::Mem;
 /// wire does; [`typed`](Self::typed) makes it carry values. Time is tokio's: under a paused clock, thirty seconds of ack wait
 /// take none.
 ///
+/// # Delivery
+/// At least once, in the order of the stream; what is delivered again comes before what is new. A message that was given up
+/// after its last delivery stays in the stream until a limit, a purge or a late ack removes it, whatever the retention.
+///
 /// As a [`Subscriber`](flux_core::Subscriber), each subscription is an ephemeral consumer of all that is in the stream; each
 /// queue group is a durable consumer of that name. Other wishes go through [`consumer`](Self::consumer).
 ///
 /// Cloning makes another handle of the same stream. What is in it is gone with the last one.
+///
+/// # Where a server differs
+/// - An ephemeral consumer is gone with its last handle; a server keeps one for 5 s after somebody asked for messages.
+/// - [`consumer`](Self::consumer) with another configuration for a durable one is an error; a server may update it.
+/// - A message is given up when its last delivery runs out or is nakked; a server notices when somebody asks for messages.
+/// - [`ConsumerInfo::redelivered`] counts deliveries; a server counts messages that are unsettled and were delivered again.
+/// - A limit on all bytes counts subjects, headers and payloads; a server adds 16 or more for each message. A message that is
+///   larger than this limit is refused; a server with [`Discard::Old`] takes it, and lets go of everything.
+/// - A duplicate window of zero turns deduplication off; on a server it stands for the default.
 #[derive(Clone)]
 pub struct MemStream(Arc<Inner>);
 
@@ -51,8 +67,27 @@ struct Inner {
 }
 
 impl Inner {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Changes or reads the state. Foreign code runs afterwards, without the lock: it may come back to the stream.
+    fn with<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = change(&mut state);
+        let closed = state.closed;
+        let _payload = state.after.take_payload();
+        let after = state.after.take(closed);
+        drop(state);
+        if let Some(after) = after {
+            after.run(&self.drained);
+        }
+        result
+    }
+
+    /// The same with the time, at which nothing is left that is too old.
+    fn now<R>(&self, change: impl FnOnce(&mut State, Instant) -> R) -> R {
+        self.with(|state| {
+            let now = Instant::now();
+            state.expire(now);
+            change(state, now)
+        })
     }
 }
 
@@ -125,24 +160,20 @@ impl MemStream {
     /// configuration (the error names the fields), when a filter matches none of the stream's subjects, and on a work queue
     /// when another consumer takes the same messages. [`ErrorKind::Closed`](flux_core::ErrorKind::Closed).
     pub fn consumer(&self, config: ConsumerConfig) -> Result<MemConsumer> {
-        let id = self.0.lock().add_consumer(config, Instant::now())?;
+        let id = self.0.now(|state, _| state.add_consumer(config))?;
         Ok(MemConsumer::new(Arc::clone(&self.0), id))
     }
 
     /// Removes a durable consumer; its subscriptions end. Tells whether there was one.
     #[must_use]
     pub fn delete_consumer(&self, name: &str) -> bool {
-        let deleted = self.0.lock().delete_consumer(name);
-        self.0.drained.notify_waiters();
-        deleted
+        self.0.with(|state| state.delete_consumer(name))
     }
 
     /// The message at this place, if the stream still holds it.
     #[must_use]
     pub fn get(&self, sequence: u64) -> Option<Message<bytes::Bytes>> {
-        let mut state = self.0.lock();
-        state.expire(Instant::now());
-        state.log.get(sequence).map(|entry| entry.message.clone())
+        self.0.now(|state, _| state.log.get(sequence).map(|entry| entry.message.clone()))
     }
 
     /// Removes every message that `filter` matches, settled or not; returns how many.
@@ -151,37 +182,35 @@ impl MemStream {
     /// [`ErrorKind::InvalidSubject`](flux_core::ErrorKind::InvalidSubject).
     pub fn purge(&self, filter: &str) -> Result<u64> {
         let filter = SubjectFilter::new(filter)?;
-        let purged = self.0.lock().purge(&filter);
-        self.0.drained.notify_waiters();
-        Ok(purged)
+        Ok(self.0.now(|state, _| state.purge(&filter)))
     }
 
     /// How full it is.
     #[must_use]
     pub fn info(&self) -> StreamInfo {
-        let mut state = self.0.lock();
-        state.expire(Instant::now());
-        StreamInfo {
+        self.0.now(|state, _| StreamInfo {
             name: self.0.name.to_string(),
             messages: state.log.messages(),
             bytes: state.log.bytes(),
             first_sequence: state.log.first_sequence(),
-            last_sequence: state.log.last_sequence(),
-            consumers: state.consumers().count(),
-        }
+            last_sequence: state.log.next_sequence() - 1,
+            consumers: state.consumers.len(),
+        })
     }
 
     /// Closes the stream: publishing fails from now on, subscriptions hand over what is left and end. Waits until every
     /// consumer that somebody subscribes to has settled its messages.
     pub async fn close(&self) {
-        self.0.lock().close();
+        self.0.with(State::close);
         loop {
-            let mut drained = std::pin::pin!(self.0.drained.notified());
-            drained.as_mut().enable();
-            if self.0.lock().is_drained() {
-                return;
+            let mut changed = std::pin::pin!(self.0.drained.notified());
+            changed.as_mut().enable();
+            match self.0.now(State::poll_drained) {
+                Ok(()) => return,
+                Err(None) => changed.await,
+                // Nobody says so when something runs out or is too old.
+                Err(Some(time)) => drop(tokio::time::timeout_at(time, changed).await),
             }
-            drained.await;
         }
     }
 }

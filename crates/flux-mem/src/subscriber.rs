@@ -73,13 +73,14 @@ impl<T: Send + 'static> MemDeliveries<T> {
 impl<T: Send + 'static> Stream for MemDeliveries<T> {
     type Item = Result<Delivery<T>>;
 
+    #[expect(clippy::inline_always, reason = "a call would copy each delivery once more")]
+    #[inline(always)]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match self.receiver.poll_next(cx) {
-            Poll::Ready(Some(Ok(message))) => Poll::Ready(Some(Ok(Delivery::new(message, Metadata::default(), NoAck)))),
-            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error))),
-            Poll::Ready(None) => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
+        if let Some(message) = self.receiver.pop() {
+            return Poll::Ready(Some(Ok(Delivery::new(message, Metadata::default(), NoAck))));
         }
+        let next = self.receiver.poll_next(cx);
+        next.map(|item| item.map(|message| Ok(Delivery::new(message?, Metadata::default(), NoAck))))
     }
 }
 

@@ -1,10 +1,11 @@
 //! A tree of subject filters, token by token: finding the matches of a subject costs by its tokens, not by the filters.
 
-use std::collections::HashMap;
+mod children;
 
 use flux_core::{Subject, SubjectFilter};
 
 use crate::hash::TokenHash;
+use children::Children;
 
 /// Values kept by filter.
 pub(crate) struct Trie<V> {
@@ -19,7 +20,7 @@ struct Node<V> {
     /// Filters that go on with `*`.
     any: Option<Box<Node<V>>>,
     /// Filters that go on with a token.
-    literal: HashMap<Box<[u8]>, Box<Node<V>>, TokenHash>,
+    literal: Children<V>,
 }
 
 impl<V> Trie<V> {
@@ -45,12 +46,12 @@ impl<V> Trie<V> {
 
 impl<V> Node<V> {
     fn new(hash: TokenHash) -> Self {
-        Self { here: Vec::new(), tail: Vec::new(), any: None, literal: HashMap::with_hasher(hash) }
+        Self { here: Vec::new(), tail: Vec::new(), any: None, literal: Children::new(hash) }
     }
 
     fn edit<R>(&mut self, filter: Option<&[u8]>, change: impl FnOnce(&mut Vec<V>) -> R) -> R {
         let Some(text) = filter else { return change(&mut self.here) };
-        let hash = *self.literal.hasher();
+        let hash = self.literal.hash();
         match split(text) {
             (b">", _) => change(&mut self.tail),
             (b"*", rest) => {
@@ -70,7 +71,7 @@ impl<V> Node<V> {
                 let mut child = Box::new(Self::new(hash));
                 let result = child.edit(rest, change);
                 if !child.is_empty() {
-                    self.literal.insert(token.into(), child);
+                    self.literal.insert(token, child);
                 }
                 result
             }
@@ -100,7 +101,7 @@ impl<V> Node<V> {
 
     fn visit_all<F: FnMut(&V)>(&self, found: &mut F) {
         self.here.iter().chain(&self.tail).for_each(&mut *found);
-        for child in self.any.iter().chain(self.literal.values()) {
+        for child in self.any.iter().chain(self.literal.iter()) {
             child.visit_all(found);
         }
     }

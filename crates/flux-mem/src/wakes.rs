@@ -24,6 +24,10 @@ impl Wakes {
         self.len += 1;
     }
 
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// Wakes them all. Call it without a lock held.
     #[inline]
     pub(crate) fn wake(self) {

@@ -102,22 +102,12 @@ impl Pull for Stored {
     async fn consumer(bus: &MemStream, filter: &str) -> Result<MemConsumer> {
         bus.consumer(ConsumerConfig::durable("puller").with_filter(filter))
     }
+
+    fn ack_wait() -> Duration {
+        Duration::from_secs(30)
+    }
 }
 
 transport_suite!(values: Values, groups, requests);
 transport_suite!(encoded: Encoded, groups, requests);
 transport_suite!(stored: Stored, groups, redelivers, pull);
-
-/// The cases that wait for the ack wait, which is thirty seconds: under a paused clock.
-mod stored_in_time {
-    use super::Stored;
-
-    #[test]
-    fn passes() {
-        for case in flux_conformance::__part!(list redelivers_in_time Stored) {
-            if let Err(flaw) = case.run(flux_conformance::Flavor::CurrentThread) {
-                panic!("{}: {flaw}", case.name);
-            }
-        }
-    }
-}

@@ -8,7 +8,7 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
-use flux_core::Settle;
+use flux_core::{Metadata, Settle};
 use tokio::time::{Instant, sleep_until};
 
 use crate::stop::{First, race};
@@ -21,20 +21,11 @@ pub(crate) enum Ended<R> {
     TimedOut(Duration),
 }
 
-/// The limits of one run.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    /// How long it may take; then it is dropped.
-    pub(crate) max_run: Option<Duration>,
-    /// How long the transport waits for a sign of life; it gets one every third of that.
-    pub(crate) ack_wait: Option<Duration>,
-}
-
-/// Runs `future` to its end or to its limits. Costs no timer while the future is ready at once.
+/// Runs `future` to its end, or until it has taken `max_run`. Costs no timer while the future is ready at once.
 pub(crate) async fn guard<F: Future + ?Sized>(
     mut future: Pin<&mut F>,
-    limits: Limits,
-    acker: &mut impl Beat,
+    max_run: Option<Duration>,
+    heart: &mut impl Beat,
 ) -> Ended<F::Output> {
     let first = poll_fn(|cx| Poll::Ready(poll_caught(future.as_mut(), cx))).await;
     if let Poll::Ready(ended) = first {
@@ -42,20 +33,20 @@ pub(crate) async fn guard<F: Future + ?Sized>(
     }
     let mut caught = pin!(poll_fn(|cx| poll_caught(future.as_mut(), cx)));
     let started = Instant::now();
-    let deadline = limits.max_run.map(|max| started + max);
-    let beat = limits.ack_wait.map(|wait| (wait / 3).max(Duration::from_millis(1)));
+    let deadline = max_run.map(|max| started + max);
+    let beat = heart.ack_wait().map(|wait| (wait / 3).max(Duration::from_millis(1)));
     let mut next_beat = beat.map(|beat| started + beat);
     loop {
         let Some(wake) = next_beat.into_iter().chain(deadline).min() else { return caught.await };
         match race(caught.as_mut(), sleep_until(wake)).await {
             First::Left(ended) => return ended,
             First::Right(()) if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
-                return Ended::TimedOut(limits.max_run.unwrap_or_default());
+                return Ended::TimedOut(max_run.unwrap_or_default());
             }
             First::Right(()) => {
                 next_beat = beat.map(|beat| Instant::now() + beat);
                 // A sign of life that was lost is made good by the next one.
-                if let First::Left(ended) = race(caught.as_mut(), acker.beat()).await {
+                if let First::Left(ended) = race(caught.as_mut(), heart.beat()).await {
                     return ended;
                 }
             }
@@ -63,7 +54,12 @@ pub(crate) async fn guard<F: Future + ?Sized>(
     }
 }
 
-fn poll_caught<F: Future + ?Sized>(future: Pin<&mut F>, cx: &mut std::task::Context<'_>) -> Poll<Ended<F::Output>> {
+/// Polls once; a panic is an end like another.
+#[inline]
+pub(crate) fn poll_caught<F: Future + ?Sized>(
+    future: Pin<&mut F>,
+    cx: &mut std::task::Context<'_>,
+) -> Poll<Ended<F::Output>> {
     match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
         Ok(poll) => poll.map(Ended::Done),
         Err(payload) => Poll::Ready(Ended::Panicked(text(payload.as_ref()))),
@@ -78,17 +74,25 @@ fn text(payload: &(dyn Any + Send)) -> String {
 
 /// Tells a transport that a delivery is still being worked on.
 pub(crate) trait Beat: Send {
+    /// How long the transport waits for a sign of life; it gets one every third of that.
+    fn ack_wait(&self) -> Option<Duration>;
     fn beat(&mut self) -> impl Future<Output = ()> + Send;
 }
 
-/// The acker of a delivery.
-pub(crate) struct Acking<'a, A>(pub(crate) &'a mut A);
+/// The acker of a delivery, and what is known of the delivery.
+pub(crate) struct Acking<'a, A>(pub(crate) Option<&'a mut A>, pub(crate) &'a Metadata);
 
 impl<A: Settle> Beat for Acking<'_, A> {
+    fn ack_wait(&self) -> Option<Duration> {
+        self.1.ack_wait
+    }
+
     fn beat(&mut self) -> impl Future<Output = ()> + Send {
-        let sent = self.0.keep_alive();
+        let sent = self.0.as_ref().map(|acker| acker.keep_alive());
         async move {
-            let _ = sent.await;
+            if let Some(sent) = sent {
+                let _ = sent.await;
+            }
         }
     }
 }
@@ -97,6 +101,10 @@ impl<A: Settle> Beat for Acking<'_, A> {
 pub(crate) struct Silent;
 
 impl Beat for Silent {
+    fn ack_wait(&self) -> Option<Duration> {
+        None
+    }
+
     fn beat(&mut self) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }

@@ -81,11 +81,12 @@ impl Handle {
     /// Waits until everything published so far, and everything that this caused, is settled. For tests.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] naming a route whose transport cannot tell; the errors of [`ready`](Self::ready).
+    /// [`ErrorKind::Unsupported`] naming a route whose transport cannot tell; the transport's own when it cannot be asked; the
+    /// errors of [`ready`](Self::ready).
     pub async fn settled(&self) -> Result<()> {
         self.ready().await?;
         loop {
-            if self.is_settled()? {
+            if self.is_settled().await? {
                 return Ok(());
             }
             if *self.0.phase.borrow() != Phase::Live {
@@ -97,11 +98,11 @@ impl Handle {
 
     /// A handler publishes before its delivery is completed, and a delivery is completed before its transport is told. So
     /// when no delivery was completed while all backlogs were found empty, they were empty at the same time.
-    fn is_settled(&self) -> Result<bool> {
+    async fn is_settled(&self) -> Result<bool> {
         let completed = || -> Vec<u64> { self.routes().iter().map(|route| route.completed()).collect() };
         let before = completed();
         for route in self.routes() {
-            match route.is_settled() {
+            match route.is_settled().await? {
                 Some(true) => {}
                 Some(false) => return Ok(false),
                 None if route.answers => {}

@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+mod case;
 mod dead_letter;
 mod event;
 mod extract;
+mod fault;
 mod guard;
 mod handle;
 mod handler;

@@ -1,20 +1,23 @@
 //! What a worker does with one message: call the handler, climb the ladder, give up, settle.
 
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
 use flux_core::telemetry::Relation;
 use flux_core::{
-    Delivery, Error, ErrorKind, Failure, FailureClass, Forwarded, Handler, Headers, IntoOutcome as _, Message,
-    Metadata, Outcome, Settle, Subject, Telemetry, header,
+    Delivery, Error, ErrorKind, Failure, FailureClass, Handler, IntoOutcome as _, Message, Outcome, Result, Settle,
+    Subject, Telemetry,
 };
 use tokio::time::sleep;
 
-use crate::dead_letter::{DeadLetters, GivenUp, Reason, is_dead_letter};
+use crate::case::Case;
+use crate::dead_letter::{DeadLetters, Reason, is_dead_letter};
 use crate::event::Event;
-use crate::guard::{Acking, Ended, Limits, guard};
+use crate::fault::Fault;
+use crate::guard::{Acking, Ended, guard, poll_caught};
 use crate::handler::METADATA;
 use crate::metrics::{Counters, count};
 use crate::shared::Shared;
@@ -34,102 +37,134 @@ pub(crate) struct MessageWork<T, H> {
     pub(crate) wants_metadata: bool,
 }
 
-/// One delivery on its way through the handler.
-struct Case<T> {
-    /// What the handler consumes and may be needed again.
-    kept: Kept<T>,
-    metadata: Metadata,
-    attempt: u64,
-}
-
-/// What is kept of a message while its handler runs.
-enum Kept<T> {
-    /// A copy, to call the handler again.
-    Copy(Message<T>),
-    /// Enough for a dead letter.
-    Letter(GivenUp<T>),
-    /// What it was; there is nowhere to put a dead letter.
-    About(Subject, Headers),
-}
-
-impl<T> Kept<T> {
-    fn about(&self) -> (&Subject, &Headers) {
-        match self {
-            Self::Copy(message) => (&message.subject, &message.headers),
-            Self::Letter(letter) => (&letter.subject, &letter.headers),
-            Self::About(subject, headers) => (subject, headers),
-        }
-    }
-}
-
-/// How a handler call failed.
-struct Fault {
-    class: &'static str,
-    text: String,
-    then: FailureClass,
+/// How far up the ladder a message is, within one delivery.
+#[derive(Default)]
+struct Climbed {
+    /// Calls that were repeated at once since the last wait.
+    calls: u32,
+    /// Waits for another attempt.
+    waits: u64,
 }
 
 impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
-    /// Handles one delivery to its end.
-    pub(crate) async fn handle<A: Settle>(&mut self, delivery: Delivery<T, A>) {
-        let Delivery { message, metadata, original, mut acker, .. } = delivery;
-        let redelivers = acker.redelivers();
-        let attempt = attempt_of(&metadata, &message.headers);
-        let repeats = self.ladder.in_place > 1 || (!redelivers && self.ladder.attempts > 1);
-        let kept = self.keep(&message, original, repeats);
-        let mut case = Case { kept, metadata, attempt };
-        if redelivers && attempt > u64::from(self.ladder.attempts) {
-            // Earlier attempts ended without a word: the process died, or the time to settle ran out.
-            let fault = Fault::permanent("exhausted", format!("delivered {attempt} times without being settled"));
-            return self.give_up(case, acker, &fault).await;
-        }
-        let (mut message, mut calls) = (Some(message), 1);
-        loop {
-            let fault = match self.call(&mut message, &mut case, &mut acker).await {
-                Ok(outcome) => return self.succeed(outcome, acker).await,
-                Err(fault) => fault,
+    /// Handles what was taken to its end, and settles it.
+    pub(crate) async fn handle<A: Settle>(&mut self, taken: &mut Option<Result<Case<T, A>>>) -> Result<()> {
+        if let Some(Ok(case)) = taken {
+            let mut climbed = Climbed::default();
+            let outcome = loop {
+                match self.call(case).await {
+                    Ok(outcome) => break self.succeed(outcome),
+                    Err(fault) => {
+                        if let Some(outcome) = self.climb(case, &fault, &mut climbed).await {
+                            break outcome;
+                        }
+                    }
+                }
             };
-            let at_once = fault.climbs() && calls < self.ladder.in_place;
-            let later = fault.climbs() && !redelivers && case.attempt < u64::from(self.ladder.attempts);
-            if at_once {
-                calls += 1;
-            } else if later {
-                self.wait(self.delay(&fault, case.attempt)).await;
-                case.attempt += 1;
-                calls = 1;
+            self.settle(case.acker.take(), outcome).await;
+            *taken = None;
+        } else if let Some(Err(error)) = taken.take() {
+            self.broken(error).await?;
+        }
+        Ok(())
+    }
+
+    /// After a failure, the next step of the ladder: `None` when the handler is to be called again.
+    async fn climb<A: Settle>(&self, case: &mut Case<T, A>, fault: &Fault, climbed: &mut Climbed) -> Option<Outcome> {
+        let attempt = case.attempt() + climbed.waits;
+        if fault.climbs() && climbed.calls + 1 < self.ladder.in_place {
+            climbed.calls += 1;
+        } else if fault.climbs() && !case.redelivers() && attempt < u64::from(self.ladder.attempts) {
+            self.wait(self.delay(fault, attempt)).await;
+            *climbed = Climbed { calls: 0, waits: climbed.waits + 1 };
+        } else {
+            return Some(self.fail(case, attempt, fault).await);
+        }
+        count(&self.counters.retried);
+        None
+    }
+
+    /// Calls the handler once, with the payload or, when it may be needed again, with a copy.
+    async fn call<A: Settle>(&mut self, case: &mut Case<T, A>) -> Result<Outcome, Fault> {
+        self.check_attempt(case)?;
+        let keep = self.keeps(case);
+        let Case { subject, headers, payload, metadata, acker, .. } = case;
+        let (scope, processing) = self.telemetry.process(subject, headers, Relation::Link);
+        let stage = &*self.stage;
+        // The handler's future is made where it stays, so that the message is not moved through every layer around it.
+        let run = pin!(async {
+            let payload = if keep { payload.clone() } else { payload.take() };
+            let payload = payload.expect("the payload is there as long as the handler may be called");
+            stage.process(Message { subject: subject.clone(), headers: headers.clone(), payload }).await
+        });
+        let mut run = pin!(scope.run(run));
+        let mut heart = Acking(acker.as_mut(), metadata);
+        let ended = if self.wants_metadata {
+            guard(pin!(METADATA.scope(metadata.clone(), run)), self.max_run, &mut heart).await
+        } else {
+            match poll_fn(|cx| Poll::Ready(poll_caught(run.as_mut(), cx))).await {
+                Poll::Ready(ended) => ended,
+                Poll::Pending => guard(run, self.max_run, &mut heart).await,
             }
-            message = match &case.kept {
-                Kept::Copy(copy) if at_once || later => Some(copy.clone()),
-                _ => return self.fail(case, acker, &fault).await,
-            };
-            count(&self.counters.retried);
+        };
+        let fault = match ended {
+            Ended::Done(Ok(out)) => {
+                processing.finish(None);
+                return Ok(out.into_outcome());
+            }
+            Ended::Done(Err(error)) => Fault::of(&error.into()),
+            Ended::Panicked(text) => Fault::retry("panic", text),
+            Ended::TimedOut(limit) => Fault::retry("timeout", format!("the handler took longer than {limit:?}")),
+        };
+        processing.finish(Some((fault.class, &fault.text)));
+        self.tally(&fault);
+        Err(fault)
+    }
+
+    /// Earlier attempts may have ended without a word, when the process died or the time to settle ran out.
+    fn check_attempt<A: Settle>(&self, case: &Case<T, A>) -> Result<(), Fault> {
+        if !case.redelivers() || case.attempt() <= u64::from(self.ladder.attempts) {
+            return Ok(());
         }
+        let text = format!("delivered {} times without being settled", case.attempt());
+        Err(Fault::permanent("exhausted", text))
+    }
+
+    /// Whether the payload may be needed after the handler was called with it.
+    fn keeps<A: Settle>(&self, case: &Case<T, A>) -> bool {
+        self.ladder.in_place > 1
+            || (self.ladder.attempts > 1 && !case.redelivers())
+            || (self.dead_letters.is_some() && case.original.is_none())
     }
 
     /// Handles a delivery that is not a message of this route's type.
-    pub(crate) async fn broken(&self, mut error: Error) -> Result<(), Error> {
+    async fn broken(&self, mut error: Error) -> Result<()> {
         let Some(undecodable) = error.take_undecodable() else {
             self.shared.emit(&Event::Broken { error: &error });
             return Ok(());
         };
         count(&self.counters.undecodable);
         self.shared.emit(&Event::Broken { error: &error });
-        let Delivery { message, metadata, acker, .. } = *undecodable;
-        let subject = message.subject.clone();
         let fault = Fault::permanent("undecodable", Failure::permanent(error).to_string());
+        let Delivery { message, metadata, acker, .. } = *undecodable;
+        let Message { subject, headers, payload } = message;
         match self.undecodable {
             Undecodable::DeadLetter => {
-                let attempt = attempt_of(&metadata, &message.headers);
-                let (rest, payload) = message.take();
-                let (subject, headers) = (rest.subject, rest.headers);
-                let kept = Kept::Letter(GivenUp { subject, headers, payload: Forwarded::Encoded(payload) });
-                let case = Case { kept, metadata, attempt };
-                self.give_up(case, acker, &fault).await;
+                let mut case = Case {
+                    subject,
+                    headers,
+                    payload: None::<T>,
+                    original: Some(payload),
+                    metadata,
+                    acker: Some(acker),
+                };
+                let attempt = case.attempt();
+                let outcome = self.give_up(&mut case, attempt, &fault).await;
+                self.settle(case.acker, outcome).await;
                 Ok(())
             }
             Undecodable::Drop => {
-                self.counters.complete();
-                self.settle(acker, Outcome::term(fault.text)).await;
+                self.settle(Some(acker), Outcome::term(fault.text)).await;
                 Ok(())
             }
             Undecodable::Stop => {
@@ -139,130 +174,61 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
         }
     }
 
-    /// Keeps what the handler consumes and may be needed again.
-    fn keep(&self, message: &Message<T>, original: Option<Bytes>, repeats: bool) -> Kept<T> {
-        if repeats {
-            return Kept::Copy(message.clone());
-        }
-        if self.dead_letters.is_none() {
-            return Kept::About(message.subject.clone(), message.headers.clone());
-        }
-        let payload = original.map_or_else(|| Forwarded::Value(message.payload.clone()), Forwarded::Encoded);
-        Kept::Letter(GivenUp { subject: message.subject.clone(), headers: message.headers.clone(), payload })
-    }
-
-    /// Calls the handler once with the message, which is there.
-    async fn call<A: Settle>(
-        &mut self,
-        message: &mut Option<Message<T>>,
-        case: &mut Case<T>,
-        acker: &mut A,
-    ) -> Result<Outcome, Fault> {
-        let (subject, headers) = case.kept.about();
-        let (scope, processing) = self.telemetry.process(subject, headers, Relation::Link);
-        let stage = &*self.stage;
-        let limits = Limits { max_run: self.max_run, ack_wait: case.metadata.ack_wait };
-        // The handler's future is made where it stays, so the message is moved once and not through every layer around it.
-        let run = pin!(async {
-            let message = message.take().expect("the message is there when its handler is called");
-            stage.process(message).await
-        });
-        let run = scope.run(run);
-        let ended = if self.wants_metadata {
-            guard(pin!(METADATA.scope(case.metadata.clone(), run)), limits, &mut Acking(acker)).await
-        } else {
-            guard(pin!(run), limits, &mut Acking(acker)).await
-        };
-        let fault = match ended {
-            Ended::Done(Ok(out)) => {
-                processing.finish(None);
-                return Ok(out.into_outcome());
-            }
-            Ended::Done(Err(error)) => Fault::of(&error.into()),
-            Ended::Panicked(text) => Fault { class: "panic", text, then: FailureClass::Retry },
-            Ended::TimedOut(limit) => {
-                let text = format!("the handler took longer than {limit:?}");
-                Fault { class: "timeout", text, then: FailureClass::Retry }
-            }
-        };
-        processing.finish(Some((fault.class, &fault.text)));
-        self.tally(&fault);
-        Err(fault)
-    }
-
-    async fn succeed<A: Settle>(&self, outcome: Outcome, acker: A) {
+    fn succeed(&self, outcome: Outcome) -> Outcome {
         if matches!(outcome, Outcome::Nak | Outcome::NakAfter(_)) {
             count(&self.counters.retried);
         } else {
             count(&self.counters.handled);
         }
-        self.counters.complete();
-        self.settle(acker, outcome).await;
+        outcome
     }
 
-    async fn fail<A: Settle>(&self, case: Case<T>, acker: A, fault: &Fault) {
+    async fn fail<A: Settle>(&self, case: &mut Case<T, A>, attempt: u64, fault: &Fault) -> Outcome {
         if fault.then == FailureClass::Drop {
-            self.counters.complete();
-            self.settle(acker, Outcome::Ack).await;
-        } else if fault.climbs() && acker.redelivers() && case.attempt < u64::from(self.ladder.attempts) {
+            Outcome::Ack
+        } else if fault.climbs() && case.redelivers() && attempt < u64::from(self.ladder.attempts) {
             count(&self.counters.retried);
-            self.counters.complete();
-            self.settle(acker, Outcome::NakAfter(self.delay(fault, case.attempt))).await;
+            Outcome::NakAfter(self.delay(fault, attempt))
         } else {
-            self.give_up(case, acker, fault).await;
+            self.give_up(case, attempt, fault).await
         }
     }
 
     /// Stores a dead letter, and only then lets the transport forget the message.
-    async fn give_up<A: Settle>(&self, case: Case<T>, acker: A, fault: &Fault) {
-        let Case { kept, metadata, attempt } = case;
-        let given_up = match kept {
-            Kept::Copy(copy) => {
-                let (rest, payload) = copy.take();
-                GivenUp { subject: rest.subject, headers: rest.headers, payload: Forwarded::Value(payload) }
-            }
-            Kept::Letter(given_up) => given_up,
-            Kept::About(subject, _) => return self.lose(&subject, acker, fault).await,
-        };
-        let subject = given_up.subject.clone();
-        let (Some(letters), false) = (&self.dead_letters, is_dead_letter(&given_up.headers)) else {
-            return self.lose(&subject, acker, fault).await;
+    async fn give_up<A: Settle>(&self, case: &mut Case<T, A>, attempt: u64, fault: &Fault) -> Outcome {
+        let letters = self.dead_letters.as_ref().filter(|_| !is_dead_letter(&case.headers));
+        let Some((letters, given_up)) = letters.zip(case.give_up()) else {
+            return self.lose(&case.subject, fault);
         };
         let reason = Reason { class: fault.class, text: &fault.text, attempts: attempt, route: &self.shared.name };
-        let stored = match letters.address(given_up, &reason, &metadata) {
+        let stored = match letters.address(given_up, &reason, &case.metadata) {
             Ok(letter) => letters.store(letter).await,
             Err(error) => Err(error),
         };
         match stored {
             Ok(()) => {
                 count(&self.counters.dead_lettered);
-                self.shared.emit(&Event::DeadLettered { subject: &subject, reason: &fault.text });
-                self.counters.complete();
-                self.settle(acker, Outcome::Ack).await;
+                self.shared.emit(&Event::DeadLettered { subject: &case.subject, reason: &fault.text });
+                Outcome::Ack
             }
             Err(error) => {
-                self.shared.emit(&Event::NotDeadLettered { subject: &subject, error: Some(&error) });
-                if acker.redelivers() {
-                    count(&self.counters.retried);
-                } else {
-                    count(&self.counters.lost);
-                }
-                self.counters.complete();
-                let step = u32::try_from(attempt).unwrap_or(u32::MAX);
-                self.settle(acker, Outcome::NakAfter(self.ladder.delay(step))).await;
+                self.shared.emit(&Event::NotDeadLettered { subject: &case.subject, error: Some(&error) });
+                count(if case.redelivers() { &self.counters.retried } else { &self.counters.lost });
+                Outcome::NakAfter(self.ladder.delay(u32::try_from(attempt).unwrap_or(u32::MAX)))
             }
         }
     }
 
     /// Gives a message up for which there is no dead letter.
-    async fn lose<A: Settle>(&self, subject: &Subject, acker: A, fault: &Fault) {
+    fn lose(&self, subject: &Subject, fault: &Fault) -> Outcome {
         count(&self.counters.lost);
         self.shared.emit(&Event::NotDeadLettered { subject, error: None });
-        self.counters.complete();
-        self.settle(acker, Outcome::term(fault.text.clone())).await;
+        Outcome::term(fault.text.clone())
     }
 
-    async fn settle<A: Settle>(&self, acker: A, outcome: Outcome) {
+    async fn settle<A: Settle>(&self, acker: Option<A>, outcome: Outcome) {
+        self.counters.complete();
+        let Some(acker) = acker else { return };
         if let Err(error) = acker.settle(outcome).await {
             count(&self.counters.unsettled);
             self.shared.emit(&Event::Unsettled { error: &error });
@@ -292,26 +258,4 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
             _ => &counters.failed_retry,
         });
     }
-}
-
-impl Fault {
-    /// Whether the message is to be tried again.
-    fn climbs(&self) -> bool {
-        matches!(self.then, FailureClass::Retry | FailureClass::RetryAfter(_))
-    }
-
-    fn of(failure: &Failure) -> Self {
-        Self { class: failure.class().as_str(), text: failure.to_string(), then: failure.class() }
-    }
-
-    fn permanent(class: &'static str, text: String) -> Self {
-        Self { class, text, then: FailureClass::Permanent }
-    }
-}
-
-/// Which attempt this is, from 1: the transport counts where it can, the header where it was published again.
-fn attempt_of(metadata: &Metadata, headers: &Headers) -> u64 {
-    let counted = metadata.delivered.unwrap_or(1);
-    let earlier = headers.get(&header::RETRY_COUNT).filter(|_| !is_dead_letter(headers));
-    counted + earlier.and_then(|count| count.parse::<u64>().ok()).unwrap_or(0)
 }

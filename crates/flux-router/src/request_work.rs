@@ -8,7 +8,7 @@ use flux_core::telemetry::Relation;
 use flux_core::{Delivery, Error, Failure, Message, Outcome, RemoteError, Reply, Stage, Telemetry};
 
 use crate::event::Event;
-use crate::guard::{Ended, Limits, Silent, guard};
+use crate::guard::{Ended, Silent, guard};
 use crate::handler::METADATA;
 use crate::metrics::{Counters, count};
 use crate::shared::Shared;
@@ -37,14 +37,13 @@ impl<H: Send + Sync> RequestWork<H> {
         let Delivery { message, metadata, acker, .. } = request;
         let subject = message.subject.clone();
         let (scope, processing) = self.telemetry.process(&message.subject, &message.headers, Relation::Child);
-        let limits = Limits { max_run: self.max_run, ack_wait: None };
         let stage = &*self.stage;
         let run = pin!(async { stage.process(message).await });
         let run = scope.run(run);
         let ended = if self.wants_metadata {
-            guard(pin!(METADATA.scope(metadata, run)), limits, &mut Silent).await
+            guard(pin!(METADATA.scope(metadata, run)), self.max_run, &mut Silent).await
         } else {
-            guard(pin!(run), limits, &mut Silent).await
+            guard(pin!(run), self.max_run, &mut Silent).await
         };
         let counters = &self.counters;
         let answer = match ended {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use flux_core::{Backlog, Outstanding, SubjectFilter};
+use flux_core::{Backlog, Outstanding, Result, SubjectFilter};
 use tokio::sync::Notify;
 
 use crate::RouteMetrics;
@@ -35,6 +35,7 @@ pub(crate) struct Shared {
 }
 
 /// The backlog of the current subscription.
+#[derive(Clone)]
 struct Subscribed {
     backlog: Arc<dyn Backlog>,
     /// What had been completed when the subscription was made.
@@ -95,13 +96,13 @@ impl Shared {
     }
 
     /// Whether nothing is left to handle right now; `None` when the transport cannot tell.
-    pub(crate) fn is_settled(&self) -> Option<bool> {
-        let backlog = self.backlog.lock().unwrap_or_else(PoisonError::into_inner);
-        let subscribed = backlog.as_ref()?;
-        Some(match subscribed.backlog.outstanding() {
+    pub(crate) async fn is_settled(&self) -> Result<Option<bool>> {
+        let subscribed = self.backlog.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(Subscribed { backlog, completed_before }) = subscribed else { return Ok(None) };
+        Ok(Some(match backlog.outstanding().await? {
             Outstanding::Unsettled(count) => count == 0,
-            Outstanding::Accepted(count) => subscribed.completed_before + count <= self.completed(),
-        })
+            Outstanding::Accepted(count) => completed_before + count <= self.completed(),
+        }))
     }
 
     pub(crate) fn pause(&self, pause: bool) {

@@ -24,6 +24,8 @@ pub(crate) type Subscribe<D> = Box<dyn Fn() -> BoxFuture<'static, Result<D>> + S
 /// One subscription and the way to renew it.
 pub(crate) struct Source<D> {
     deliveries: Pin<Box<D>>,
+    /// The subscription is over, and must be made anew.
+    ended: bool,
     subscribe: Subscribe<D>,
     backlog: fn(&D) -> Option<Arc<dyn Backlog>>,
     shared: Arc<Shared>,
@@ -39,44 +41,61 @@ impl<D: Stream + Send> Source<D> {
         let deliveries = Box::pin(subscribe().await?);
         shared.subscribed(backlog(&deliveries));
         shared.emit(&Event::Live);
-        Ok(Self { deliveries, subscribe, backlog, shared })
+        Ok(Self { deliveries, ended: false, subscribe, backlog, shared })
     }
 
-    /// Puts the next item into `slot`; `false` when the route is asked to stop or its transport was closed.
+    /// Hands the next item to `arrive` if it is there already.
     ///
-    /// The item goes through a slot because a delivery is some hundred bytes wide, and each return would copy it.
-    async fn next(&mut self, slot: &mut Option<D::Item>, pace: &mut Pace) -> Result<bool> {
+    /// The item is handed on from where it was made: a delivery is some hundred bytes wide, and each return would copy it.
+    #[inline]
+    fn poll_now(&mut self, cx: &mut Context<'_>, mut arrive: impl FnMut(D::Item)) -> bool {
+        if self.ended || self.shared.stop.is_asked() || self.shared.is_paused() {
+            return false;
+        }
+        match self.deliveries.as_mut().poll_next(cx) {
+            Poll::Ready(Some(item)) => {
+                arrive(item);
+                true
+            }
+            Poll::Ready(None) => {
+                self.ended = true;
+                false
+            }
+            Poll::Pending => false,
+        }
+    }
+
+    /// Waits for the next item and hands it to `arrive`; `false` when the route is asked to stop or its transport was closed.
+    async fn next(&mut self, pace: &mut Pace, mut arrive: impl FnMut(D::Item)) -> Result<bool> {
         loop {
-            let Self { deliveries, shared, .. } = self;
-            if shared.stop.is_asked() {
+            if self.shared.stop.is_asked() {
                 return Ok(false);
             }
-            if shared.is_paused() {
-                let _ = race(pin!(shared.resumed()), shared.stop.asked()).await;
+            if self.shared.is_paused() {
+                let _ = race(pin!(self.shared.resumed()), self.shared.stop.asked()).await;
                 continue;
             }
-            let mut poll = |cx: &mut Context<'_>| deliveries.as_mut().poll_next(cx).map(|item| *slot = item);
-            // Under load the next item is there already, and nothing has to be set up to wait for it.
-            let mut at_once = poll_fn(|cx| Poll::Ready(poll(cx))).await;
-            if at_once.is_pending() {
-                // A publisher on another thread is likely in the middle of the next one: a turn of the others costs less than
-                // going to sleep and being woken.
-                yield_now().await;
-                at_once = poll_fn(|cx| Poll::Ready(poll(cx))).await;
-            }
-            if at_once.is_pending() {
-                pace.rest();
-                if let First::Right(()) = race(pin!(poll_fn(&mut poll)), shared.stop.asked()).await {
-                    return Ok(false);
-                }
-                pace.start();
-            }
-            if slot.is_some() {
-                return Ok(true);
-            }
-            if !self.rebuild().await? {
+            if self.ended && !self.rebuild().await? {
                 return Ok(false);
             }
+            // A publisher on another thread is likely in the middle of the next one: a turn of the others costs less than
+            // going to sleep and being woken.
+            yield_now().await;
+            if poll_fn(|cx| Poll::Ready(self.poll_now(cx, &mut arrive))).await {
+                return Ok(true);
+            }
+            let Self { deliveries, shared, ended, .. } = self;
+            if *ended || shared.is_paused() {
+                continue;
+            }
+            pace.rest();
+            let next = poll_fn(|cx| deliveries.as_mut().poll_next(cx).map(|item| item.map(&mut arrive).is_some()));
+            let First::Left(more) = race(pin!(next), shared.stop.asked()).await else { return Ok(false) };
+            pace.start();
+            if more {
+                return Ok(true);
+            }
+            *ended = true;
         }
     }
 
@@ -94,6 +113,7 @@ impl<D: Stream + Send> Source<D> {
                     }
                     shared.subscribed((self.backlog)(&deliveries));
                     self.deliveries = Box::pin(deliveries);
+                    self.ended = false;
                     shared.emit(&Event::Live);
                     // A transport that ends each new subscription at once must not be asked in a hot loop.
                     sleep(Duration::from_millis(10)).await;
@@ -128,15 +148,19 @@ impl<D: Stream + Send> Feed<D> {
         (0..workers).map(|_| Self::Shared(Arc::clone(&source))).collect()
     }
 
-    /// Puts the next item into `slot`, and lets `arrive` see it before another worker can take the one after it.
-    pub(crate) async fn next(
-        &mut self,
-        slot: &mut Option<D::Item>,
-        pace: &mut Pace,
-        arrive: impl FnOnce(&D::Item),
-    ) -> Result<bool> {
-        let taken = match self {
-            Self::Own(source) => source.next(slot, pace).await?,
+    /// Hands the next item to `arrive` if it is there already; otherwise [`next`](Self::next) waits for it.
+    #[inline]
+    pub(crate) fn poll_now(&mut self, cx: &mut Context<'_>, arrive: impl FnMut(D::Item)) -> bool {
+        match self {
+            Self::Own(source) => source.poll_now(cx, arrive),
+            Self::Shared(source) => source.try_lock().is_ok_and(|mut source| source.poll_now(cx, arrive)),
+        }
+    }
+
+    /// Waits for the next item, and hands it to `arrive` before another worker can take the one after it.
+    pub(crate) async fn next(&mut self, pace: &mut Pace, arrive: impl FnMut(D::Item)) -> Result<bool> {
+        match self {
+            Self::Own(source) => source.next(pace, arrive).await,
             Self::Shared(source) => {
                 let mut source = if let Ok(source) = source.try_lock() {
                     source
@@ -146,16 +170,8 @@ impl<D: Stream + Send> Feed<D> {
                     pace.start();
                     source
                 };
-                let taken = source.next(slot, pace).await?;
-                if let Some(item) = slot {
-                    arrive(item);
-                }
-                return Ok(taken);
+                source.next(pace, arrive).await
             }
-        };
-        if let Some(item) = slot {
-            arrive(item);
         }
-        Ok(taken)
     }
 }

@@ -1,12 +1,15 @@
 //! The loop of one worker: take a delivery when free, see it through, take the next.
 
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use flux_core::{Delivery, Failure, Handler, Message, Reply, Result, Settle, Stage};
 use futures_core::Stream;
 
-use crate::guard::{Acking, Ended, Limits, guard};
+use crate::case::Case;
+use crate::guard::{Acking, Ended, guard};
 use crate::key_order::{KeyOf, KeyOrder};
 use crate::message_work::MessageWork;
 use crate::pace::Pace;
@@ -21,18 +24,19 @@ where
     D: Stream<Item = Result<Delivery<T, A>>> + Send,
     H: Handler<T>,
 {
-    let (mut slot, mut pace) = (None, Pace::new(Arc::clone(&work.counters)));
-    while feed.next(&mut slot, &mut pace, |_| ()).await? {
-        work.counters.take();
-        match slot.take() {
-            Some(Ok(delivery)) => work.handle(delivery).await,
-            Some(Err(error)) => work.broken(error).await?,
-            None => {}
+    let (mut taken, mut pace) = (None, Pace::new(Arc::clone(&work.counters)));
+    loop {
+        let mut arrive = |item: Result<Delivery<T, A>>| taken = Some(item.map(Case::from));
+        // Under load the next one is there already, and nothing has to be set up to wait for it.
+        let there = poll_fn(|cx| Poll::Ready(feed.poll_now(cx, &mut arrive))).await;
+        if !there && !feed.next(&mut pace, arrive).await? {
+            return Ok(());
         }
+        work.counters.take();
+        work.handle(&mut taken).await?;
         work.counters.finish();
         pace.step();
     }
-    Ok(())
 }
 
 /// Handles messages until the route is asked to stop; those with the same key one after the other.
@@ -48,27 +52,21 @@ where
     D: Stream<Item = Result<Delivery<T, A>>> + Send,
     H: Handler<T>,
 {
-    let (mut slot, mut pace) = (None, Pace::new(Arc::clone(&work.counters)));
+    let (mut taken, mut pace) = (None, Pace::new(Arc::clone(&work.counters)));
     loop {
         let mut turn = None;
-        let join = |item: &Result<Delivery<T, A>>| {
+        let join = |item: Result<Delivery<T, A>>| {
             turn = item.as_ref().ok().map(|delivery| order.join(key.hash(&delivery.message)));
+            taken = Some(item.map(Case::from));
         };
-        if !feed.next(&mut slot, &mut pace, join).await? {
+        if !feed.next(&mut pace, join).await? {
             return Ok(());
         }
         work.counters.take();
-        match slot.take() {
-            Some(Ok(mut delivery)) => {
-                if let Some(turn) = &mut turn {
-                    let limits = Limits { max_run: None, ack_wait: delivery.metadata.ack_wait };
-                    let _: Ended<()> = guard(pin!(turn.come()), limits, &mut Acking(&mut delivery.acker)).await;
-                }
-                work.handle(delivery).await;
-            }
-            Some(Err(error)) => work.broken(error).await?,
-            None => {}
+        if let (Some(turn), Some(Ok(Case { acker, metadata, .. }))) = (&mut turn, &mut taken) {
+            let _: Ended<()> = guard(pin!(turn.come()), None, &mut Acking(acker.as_mut(), metadata)).await;
         }
+        work.handle(&mut taken).await?;
         drop(turn);
         work.counters.finish();
         pace.step();
@@ -84,7 +82,7 @@ where
     D: Stream<Item = Result<Delivery<Req, A>>> + Send,
 {
     let (mut slot, mut pace) = (None, Pace::new(Arc::clone(&work.counters)));
-    while feed.next(&mut slot, &mut pace, |_| ()).await? {
+    while feed.next(&mut pace, |item| slot = Some(item)).await? {
         work.counters.take();
         match slot.take() {
             Some(Ok(request)) => work.handle(request).await,

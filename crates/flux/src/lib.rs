@@ -24,11 +24,32 @@ pub mod codec {
     pub use flux_codec::*;
 }
 
+/// NATS JetStream: streams on a server, receipts, settlement, redelivery.
+#[cfg(feature = "jetstream")]
+pub mod jetstream {
+    #[doc(inline)]
+    pub use flux_jetstream::*;
+}
+
 /// In-process channels, and streams that keep messages until they are settled.
 #[cfg(feature = "mem")]
 pub mod mem {
     #[doc(inline)]
     pub use flux_mem::*;
+}
+
+/// Core NATS: queue groups, requests and micro services over a server.
+#[cfg(feature = "nats")]
+pub mod nats {
+    #[doc(inline)]
+    pub use flux_nats::*;
+}
+
+/// Starts, stops and kills a real nats-server, for development and tests.
+#[cfg(feature = "nats-server")]
+pub mod nats_server {
+    #[doc(inline)]
+    pub use flux_nats_server::*;
 }
 
 /// Routes, workers, retries, dead letters and drain.

@@ -47,6 +47,40 @@ pub async fn shares_among_members<F: Groups>() -> Verdict {
     Ok(())
 }
 
+/// While messages keep coming, no member is passed over for ever.
+///
+/// # Errors
+/// What is wrong with the transport.
+pub async fn gives_every_member_work<F: Groups>() -> Verdict {
+    let bus = F::open().await?;
+    let (mut one, mut two) = (member::<F>(&bus, "group").await?, member::<F>(&bus, "group").await?);
+    for number in 0..200 {
+        publish::<F>(&bus, "conformance.one", number).await?;
+    }
+    // By chance alone, one of two members gets nothing of 200 once in 10^60 runs.
+    take_number::<F>(&mut two).await?;
+    take_number::<F>(&mut one).await?;
+    Ok(())
+}
+
+/// A member that was dropped takes nothing from those that stay.
+///
+/// # Errors
+/// What is wrong with the transport.
+pub async fn gives_nothing_to_a_member_that_left<F: Groups>() -> Verdict {
+    let bus = F::open().await?;
+    let (left, mut stays) = (member::<F>(&bus, "group").await?, member::<F>(&bus, "group").await?);
+    drop(left);
+    for number in 0..50 {
+        publish::<F>(&bus, "conformance.one", number).await?;
+    }
+    for number in 0..50 {
+        let found = take_number::<F>(&mut stays).await?;
+        ensure!(found == number, "{found} arrived instead of {number}, which went to a member that left");
+    }
+    Ok(())
+}
+
 /// Another group and a plain subscription get every message, whatever a group takes.
 ///
 /// # Errors

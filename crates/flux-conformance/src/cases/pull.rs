@@ -77,3 +77,22 @@ pub async fn fetches_again_what_was_nakked<F: Pull>() -> Verdict {
     }
     Ok(())
 }
+
+/// What a fetch brought and nobody settled is fetched again after the ack wait, not before.
+///
+/// # Errors
+/// What is wrong with the transport.
+pub async fn fetches_again_what_was_not_settled<F: Pull>() -> Verdict {
+    let bus = F::open().await?;
+    let consumer = F::consumer(&bus, "conformance.one").await?;
+    publish::<F>(&bus, "conformance.one", 1).await?;
+    let started = Instant::now();
+    for _ in 0..2 {
+        let mut batch = consumer.fetch(1, F::ack_wait() * 2).await?;
+        let taken = batch.pop().ok_or_else(|| crate::Flaw::new("it did not come again"))??;
+        ensure!(F::number(&taken.message.payload) == 1, "another message came again");
+    }
+    let took = started.elapsed();
+    ensure!(took >= F::ack_wait().mul_f64(0.9), "it came again after {took:?}");
+    Ok(())
+}

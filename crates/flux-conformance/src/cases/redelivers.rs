@@ -204,3 +204,22 @@ pub async fn extends_the_time_on_progress<F: Redelivers>() -> Verdict {
     ensure!(took >= F::ack_wait().mul_f64(2.9), "it came again after {took:?}, in spite of progress");
     Ok(())
 }
+
+/// What was acked or termed does not come again, not even after the ack wait.
+///
+/// # Errors
+/// What is wrong with the transport.
+pub async fn leaves_alone_what_was_settled<F: Redelivers>() -> Verdict {
+    let bus = F::open().await?;
+    let mut deliveries = member::<F>(&bus).await?;
+    for number in [1, 2, SENTINEL] {
+        publish::<F>(&bus, "conformance.one", number).await?;
+    }
+    expect::<F>(&mut deliveries, 1).await?.ack().await?;
+    expect::<F>(&mut deliveries, 2).await?.term("of no use").await?;
+    // The sentinel is forgotten twice: after the second ack wait, whatever else was to come has come.
+    drop(expect::<F>(&mut deliveries, SENTINEL).await?);
+    drop(expect::<F>(&mut deliveries, SENTINEL).await?);
+    expect::<F>(&mut deliveries, SENTINEL).await?.ack().await?;
+    Ok(())
+}

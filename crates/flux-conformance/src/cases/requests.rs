@@ -13,6 +13,9 @@ use crate::{Flaw, Requests, Verdict};
 /// What takes longer than this was not at once.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
+/// How long to wait before asking again; never zero, or a paused clock would stand still.
+const AGAIN: Duration = Duration::from_millis(5);
+
 async fn ask<F: Requests>(bus: &F::Bus, number: u64) -> Result<u64, Error> {
     let answer: F::Payload = bus.request("conformance.ask", F::payload(number)).await?;
     Ok(F::number(&answer))
@@ -30,7 +33,7 @@ async fn double<F: Requests>(request: Message<F::Payload>) -> Result<F::Payload,
 async fn live<F: Requests>(bus: &F::Bus) -> Result<(), Flaw> {
     loop {
         match ask::<F>(bus, 1).await {
-            Err(error) if error.kind() == ErrorKind::NoResponder => tokio::task::yield_now().await,
+            Err(error) if error.kind() == ErrorKind::NoResponder => tokio::time::sleep(AGAIN).await,
             answer => return answer.map(drop).map_err(Flaw::from),
         }
     }
@@ -141,7 +144,7 @@ pub async fn withdraws_a_responder_that_is_dropped<F: Requests>() -> Verdict {
         // Where the withdrawal crosses a wire, the first request may still find the responder; it must not hang.
         match ask::<F>(&bus, 1).await.map_err(|error| error.kind()) {
             Err(ErrorKind::NoResponder) => return Ok(()),
-            Err(ErrorKind::Remote) => tokio::task::yield_now().await,
+            Err(ErrorKind::Remote) => tokio::time::sleep(AGAIN).await,
             other => return Err(Flaw::new(format!("nobody was left, and the result was {other:?}"))),
         }
     }

@@ -62,7 +62,6 @@ fn cases_of<const FAULT: usize>() -> Vec<Case> {
     let mut cases = flux_conformance::__part!(list basic Double<FAULT>);
     cases.extend(flux_conformance::__part!(list groups Double<FAULT>));
     cases.extend(flux_conformance::__part!(list redelivers Double<FAULT>));
-    cases.extend(flux_conformance::__part!(list redelivers_in_time Double<FAULT>));
     cases
 }
 
@@ -127,5 +126,8 @@ fn a_hidden_ability_is_caught() {
 fn claims<const FAULT: usize>() -> Option<String> {
     use flux_conformance::probe::{Found, HasGroups as _, LacksPull as _, LacksRequests as _, Probe, disagreement};
     let probe = &Probe::<Faulty, Bytes>::new();
-    disagreement::<Double<FAULT>>(Found { groups: probe.groups(), requests: probe.requests(), pull: probe.pull() })
+    disagreement::<Double<FAULT>>(
+        Found { groups: probe.groups(), requests: probe.requests(), pull: probe.pull() },
+        &["groups", "redelivers"],
+    )
 }

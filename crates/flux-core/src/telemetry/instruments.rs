@@ -8,6 +8,7 @@ use opentelemetry::metrics::{Counter, Histogram, Meter};
 use super::semconv;
 use crate::SubjectFilter;
 
+#[derive(Debug)]
 pub(super) struct Instruments {
     sent: Counter<u64>,
     consumed: Counter<u64>,

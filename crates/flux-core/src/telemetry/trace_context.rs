@@ -9,12 +9,6 @@ use opentelemetry::{Context, ContextGuard};
 pub struct TraceContext(Option<Context>);
 
 impl TraceContext {
-    pub(crate) const EMPTY: Self = Self(None);
-
-    pub(crate) fn is_none(&self) -> bool {
-        self.0.is_none()
-    }
-
     /// Makes it the current context until the guard is dropped.
     pub(crate) fn attach(&self) -> Option<ContextGuard> {
         self.0.as_ref().map(|context| context.clone().attach())

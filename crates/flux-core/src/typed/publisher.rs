@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{Codec, Forwarded, Message, Publisher, Result, Typed};
+use crate::{Codec, Forwarded, Headers, Message, Publisher, Result, Subject, Typed};
 
 impl<T, W, C> Publisher<T> for Typed<W, C>
 where
@@ -13,9 +13,10 @@ where
     type Receipt = W::Receipt;
 
     async fn send(&self, message: Message<T>) -> Result<W::Receipt> {
-        let mut message = self.encode(message)?;
-        let sending = self.telemetry.send(&message.subject, &mut message.headers);
-        let result = self.wire.send(message).await;
+        let Message { subject, mut headers, payload } = message;
+        let payload = self.encode(&subject, &mut headers, payload)?;
+        let sending = self.telemetry.send(&subject, &mut headers);
+        let result = self.wire.send(Message { subject, headers, payload }).await;
         sending.finish(result.as_ref().map(drop));
         result
     }
@@ -35,17 +36,13 @@ where
 
 impl<W, C> Typed<W, C> {
     /// Encodes the payload, and names its content type unless the publisher did.
-    pub(super) fn encode<T>(&self, message: Message<T>) -> Result<Message<Bytes>>
+    #[inline]
+    pub(super) fn encode<T>(&self, subject: &Subject, headers: &mut Headers, payload: T) -> Result<Bytes>
     where
         C: Codec<T>,
     {
-        let (mut rest, value) = message.take();
-        match self.scratch.with(|buffer| self.codec.to_bytes(value, buffer)) {
-            Ok(bytes) => {
-                rest.headers.set_content_type(self.codec.content_type());
-                Ok(rest.map(|()| bytes))
-            }
-            Err(error) => Err(error.with_operation("encode").with_subject(rest.subject)),
-        }
+        headers.set_content_type(self.codec.content_type());
+        let encoded = self.scratch.with(|buffer| self.codec.to_bytes(payload, buffer));
+        encoded.map_err(|error| error.with_operation("encode").with_subject(subject.clone()))
     }
 }

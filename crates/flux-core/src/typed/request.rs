@@ -10,7 +10,6 @@ use bytes::Bytes;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use super::subscriber::content_type;
 use crate::{
     BoxSettle, Codec, Delivery, Message, Outcome, RemoteError, Reply, Requester, Responder, Result, Settle, Typed,
 };
@@ -23,13 +22,13 @@ where
     C: Codec<Req> + Codec<Resp>,
 {
     async fn ask(&self, request: Message<Req>) -> Result<Message<Resp>> {
-        let mut request = self.encode(request)?;
-        let subject = request.subject.clone();
-        let sending = self.telemetry.send(&request.subject, &mut request.headers);
-        let result = self.wire.ask(request).await;
+        let Message { subject, mut headers, payload } = request;
+        let payload = self.encode(&subject, &mut headers, payload)?;
+        let sending = self.telemetry.send(&subject, &mut headers);
+        let result = self.wire.ask(Message { subject: subject.clone(), headers, payload }).await;
         sending.finish(result.as_ref().map(drop));
         let response = result?;
-        match Codec::<Resp>::decode_as(&self.codec, content_type(&response.headers), &response.payload) {
+        match Codec::<Resp>::decode_as(&self.codec, response.headers.content_type(), &response.payload) {
             Ok(value) => Ok(response.map(|_| value)),
             Err(error) => Err(error.with_operation("decode the response of").with_subject(subject)),
         }
@@ -82,7 +81,7 @@ where
     A: Reply<Bytes>,
     C: Codec<Req>,
 {
-    match codec.decode_as(content_type(&request.message.headers), &request.message.payload) {
+    match codec.decode_as(request.message.headers.content_type(), &request.message.payload) {
         Ok(value) => {
             let Delivery { message, metadata, acker, .. } = request;
             let (rest, bytes) = message.take();

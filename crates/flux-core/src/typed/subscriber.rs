@@ -11,10 +11,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use crate::{
-    Backlog, Batch, BoxSettle, Codec, Consumer, Delivery, Headers, QueueSubscriber, Result, Settle, Subscriber, Typed,
-    header,
-};
+use crate::{Backlog, Batch, BoxSettle, Codec, Consumer, Delivery, QueueSubscriber, Result, Settle, Subscriber, Typed};
 
 impl<T, W, C> Subscriber<T> for Typed<W, C>
 where
@@ -83,10 +80,16 @@ where
 {
     type Item = Result<Delivery<T, A>>;
 
+    #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.project();
-        let next = this.deliveries.poll_next(cx);
-        next.map(|item| item.map(|delivery| decode(this.codec, delivery?)))
+        // Spelled out, because each combinator would move the delivery once more.
+        match this.deliveries.poll_next(cx) {
+            Poll::Ready(Some(Ok(delivery))) => Poll::Ready(Some(decode(this.codec, delivery))),
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error))),
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
     }
 }
 
@@ -97,7 +100,7 @@ impl<T, D, C: fmt::Debug> fmt::Debug for TypedDeliveries<T, D, C> {
 }
 
 fn decode<T, A: Settle, C: Codec<T>>(codec: &C, delivery: Delivery<Bytes, A>) -> Result<Delivery<T, A>> {
-    match codec.decode_as(content_type(&delivery.message.headers), &delivery.message.payload) {
+    match codec.decode_as(delivery.message.headers.content_type(), &delivery.message.payload) {
         Ok(value) => {
             let Delivery { message, metadata, acker, .. } = delivery;
             let (rest, bytes) = message.take();
@@ -108,8 +111,4 @@ fn decode<T, A: Settle, C: Codec<T>>(codec: &C, delivery: Delivery<Bytes, A>) ->
             Err(error.with_undecodable(Box::new(delivery.map_acker(BoxSettle::new))))
         }
     }
-}
-
-pub(super) fn content_type(headers: &Headers) -> Option<&str> {
-    headers.get(&header::CONTENT_TYPE)
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flux_core::{Acker, Result};
-use tokio::time::Instant;
 
 use super::Inner;
 use super::state::ConsumerId;
@@ -23,9 +22,7 @@ pub struct MemAcker {
 
 impl MemAcker {
     fn settle(&self) -> impl Future<Output = Result<()>> + Send + use<> {
-        if self.inner.lock().settle(self.consumer, self.sequence) {
-            self.inner.drained.notify_waiters();
-        }
+        self.inner.with(|state| state.settle(self.consumer, self.sequence));
         ready(Ok(()))
     }
 }
@@ -36,9 +33,11 @@ impl Acker for MemAcker {
     }
 
     fn nak(self, delay: Option<Duration>) -> impl Future<Output = Result<()>> + Send {
-        if let Some((consumer, _)) = self.inner.lock().consumer(self.consumer) {
-            consumer.again(self.sequence, delay, Instant::now());
-        }
+        self.inner.now(|state, now| {
+            if let Some((consumer, _, after)) = state.consumer(self.consumer) {
+                consumer.again(self.sequence, delay.unwrap_or_default(), now, after);
+            }
+        });
         ready(Ok(()))
     }
 
@@ -47,9 +46,11 @@ impl Acker for MemAcker {
     }
 
     fn progress(&self) -> impl Future<Output = Result<()>> + Send {
-        if let Some((consumer, _)) = self.inner.lock().consumer(self.consumer) {
-            consumer.extend(self.sequence, Instant::now());
-        }
+        self.inner.now(|state, now| {
+            if let Some((consumer, _, after)) = state.consumer(self.consumer) {
+                consumer.extend(self.sequence, now, after);
+            }
+        });
         ready(Ok(()))
     }
 }

@@ -13,7 +13,8 @@ pub enum Retention {
     Limits,
     /// When every consumer that takes it has settled it, at once when there is none; or when a limit says so.
     Interest,
-    /// When its one consumer has settled it; or when a limit says so. Two consumers may not take the same messages.
+    /// When its one consumer has settled it; or when a limit says so. Two consumers may not take the same messages, and each
+    /// begins at the oldest one.
     WorkQueue,
 }
 
@@ -41,15 +42,25 @@ pub enum DeliverPolicy {
     LastPerSubject,
     /// At what is published from now on.
     New,
-    /// At this place.
+    /// At this place, from 1; at the next message when the stream is not that far.
     FromSequence(u64),
     /// At the first message stored then or later.
     FromTime(SystemTime),
 }
 
+impl DeliverPolicy {
+    pub(super) fn check(self) -> Result<()> {
+        if self == Self::FromSequence(0) {
+            return Err(Error::new(ErrorKind::InvalidInput, "a stream's places begin at 1"));
+        }
+        Ok(())
+    }
+}
+
 /// How a stream is to be.
 ///
-/// Defaults: no limits, [`Retention::Limits`], [`Discard::Old`], a duplicate window of two minutes.
+/// Defaults: no limits, [`Retention::Limits`], [`Discard::Old`], a duplicate window of two minutes, or of the
+/// maximum age where that is shorter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub struct StreamConfig {
@@ -62,11 +73,13 @@ pub struct StreamConfig {
     pub(super) max_bytes: Option<u64>,
     pub(super) max_message_bytes: Option<u64>,
     pub(super) max_age: Option<Duration>,
-    pub(super) duplicate_window: Duration,
+    pub(super) discard_new_per_subject: bool,
+    pub(super) duplicate_window: Option<Duration>,
 }
 
 impl StreamConfig {
-    /// A stream that takes what these filters match.
+    /// A stream that takes what these filters match. As on a server, its name has at most 255 bytes, and no blank and none of
+    /// `.`, `*`, `>`, `/` and `\` in it.
     pub fn new<I>(name: impl Into<String>, subjects: I) -> Self
     where
         I: IntoIterator<Item: Into<String>>,
@@ -81,7 +94,8 @@ impl StreamConfig {
             max_bytes: None,
             max_message_bytes: None,
             max_age: None,
-            duplicate_window: Duration::from_mins(2),
+            discard_new_per_subject: false,
+            duplicate_window: None,
         }
     }
 
@@ -103,9 +117,17 @@ impl StreamConfig {
         self
     }
 
-    /// The most messages of one subject it holds; at least 1. The subject's oldest goes first, whatever [`Discard`] says.
+    /// The most messages of one subject it holds; at least 1. A new one takes the place of the subject's oldest, whatever
+    /// [`Discard`] says; see [`with_discard_new_per_subject`](Self::with_discard_new_per_subject).
     pub const fn with_max_messages_per_subject(mut self, messages: u64) -> Self {
         self.max_messages_per_subject = Some(messages);
+        self
+    }
+
+    /// Refuses new messages of a subject that is full with [`ErrorKind::Full`]. Goes with [`Discard::New`] and a limit per
+    /// subject.
+    pub const fn with_discard_new_per_subject(mut self) -> Self {
+        self.discard_new_per_subject = true;
         self
     }
 
@@ -115,7 +137,8 @@ impl StreamConfig {
         self
     }
 
-    /// The most bytes one message may have; a larger one is [`ErrorKind::TooLarge`].
+    /// The most bytes of headers and payload one message may have, as they are on a wire; a larger one is
+    /// [`ErrorKind::TooLarge`].
     pub const fn with_max_message_bytes(mut self, bytes: u64) -> Self {
         self.max_message_bytes = Some(bytes);
         self
@@ -127,10 +150,16 @@ impl StreamConfig {
         self
     }
 
-    /// How long a message's `X-Message-ID` is remembered; zero turns deduplication off.
+    /// How long a message's `X-Message-ID` is remembered; zero turns deduplication off. Not longer than messages are held.
     pub const fn with_duplicate_window(mut self, window: Duration) -> Self {
-        self.duplicate_window = window;
+        self.duplicate_window = Some(window);
         self
+    }
+
+    /// How long ids are remembered.
+    pub(super) fn window(&self) -> Duration {
+        let usual = Duration::from_mins(2);
+        self.duplicate_window.unwrap_or_else(|| self.max_age.map_or(usual, |age| age.min(usual)))
     }
 
     pub(super) fn check(self) -> Result<(Self, Vec<SubjectFilter>)> {
@@ -138,8 +167,8 @@ impl StreamConfig {
             let message = format!("stream `{}`: {what}", self.name);
             Err(Error::new(ErrorKind::InvalidInput, message))
         };
-        if self.name.is_empty() {
-            return invalid("the name is empty");
+        if let Some(flaw) = flaw(&self.name) {
+            return invalid(flaw);
         }
         if self.subjects.is_empty() {
             return invalid("it takes no subjects");
@@ -148,11 +177,16 @@ impl StreamConfig {
         if limits.contains(&Some(0)) || self.max_age == Some(Duration::ZERO) {
             return invalid("a limit of 0 would hold nothing; leave the limit out for none");
         }
+        if self.max_age.is_some_and(|age| self.window() > age) {
+            return invalid("the duplicate window is longer than messages are held");
+        }
+        let per_subject = self.discard == Discard::New && self.max_messages_per_subject.is_some();
+        if self.discard_new_per_subject && !per_subject {
+            return invalid("to refuse new messages of a full subject takes a limit per subject, and `Discard::New`");
+        }
         let subjects: Vec<_> = self.subjects.iter().map(|filter| SubjectFilter::new(filter)).collect::<Result<_>>()?;
-        for (index, one) in subjects.iter().enumerate() {
-            if let Some(other) = subjects.iter().skip(index + 1).find(|other| one.overlaps(other)) {
-                return invalid(&format!("the subjects `{one}` and `{other}` overlap"));
-            }
+        if let Some((one, other)) = overlap(&subjects) {
+            return invalid(&format!("the subjects `{one}` and `{other}` overlap"));
         }
         Ok((self, subjects))
     }
@@ -175,7 +209,7 @@ pub struct ConsumerConfig {
 }
 
 impl ConsumerConfig {
-    /// A consumer that stays, with its place in the stream, until it is deleted.
+    /// A consumer that stays, with its place in the stream, until it is deleted. For its name the same holds as for a stream's.
     pub fn durable(name: impl Into<String>) -> Self {
         Self { durable: Some(name.into()), ..Self::ephemeral() }
     }
@@ -193,7 +227,7 @@ impl ConsumerConfig {
         }
     }
 
-    /// Takes only what this filter matches; called again, also what the next one does.
+    /// Takes only what this filter matches; called again, also what the next one does. They may not match the same subjects.
     pub fn with_filter(mut self, filter: impl Into<String>) -> Self {
         self.filters.push(filter.into());
         self
@@ -205,7 +239,7 @@ impl ConsumerConfig {
         self
     }
 
-    /// How long a delivery may stay unsettled before it is repeated.
+    /// How long a delivery may stay unsettled before it is repeated. From a hundred years on: for ever.
     pub const fn with_ack_wait(mut self, wait: Duration) -> Self {
         self.ack_wait = wait;
         self
@@ -223,7 +257,8 @@ impl ConsumerConfig {
         self
     }
 
-    /// Takes the place of the ack wait: its first step after the first delivery, and so on; the last step stays.
+    /// Takes the place of the ack wait: its first step after the first delivery, and so on; the last step stays. No step is
+    /// zero, and there are no more of them than deliveries.
     pub fn with_backoff(mut self, steps: impl IntoIterator<Item = Duration>) -> Self {
         self.backoff = steps.into_iter().collect();
         self
@@ -236,14 +271,23 @@ impl ConsumerConfig {
     }
 
     pub(super) fn check(&self) -> Result<Vec<SubjectFilter>> {
-        let what = if self.durable.as_deref() == Some("") {
-            "the name is empty"
+        self.deliver.check()?;
+        let too_few = |most| u64::try_from(self.backoff.len()).unwrap_or(u64::MAX) > most;
+        let what = if let Some(flaw) = self.durable.as_deref().and_then(flaw) {
+            flaw
         } else if self.max_deliver == Some(0) || self.max_ack_pending == 0 {
             "a limit of 0 would deliver nothing"
-        } else if self.ack_wait.is_zero() {
+        } else if self.ack_wait.is_zero() || self.backoff.contains(&Duration::ZERO) {
             "an ack wait of 0 leaves no time to settle"
+        } else if self.max_deliver.is_some_and(too_few) {
+            "there are more backoff steps than deliveries"
         } else {
-            return self.filters.iter().map(|filter| SubjectFilter::new(filter)).collect();
+            let filters: Vec<_> =
+                self.filters.iter().map(|filter| SubjectFilter::new(filter)).collect::<Result<_>>()?;
+            return match overlap(&filters) {
+                Some((one, other)) => Err(self.invalid(&format!("the filters `{one}` and `{other}` overlap"))),
+                None => Ok(filters),
+            };
         };
         Err(self.invalid(what))
     }
@@ -265,4 +309,25 @@ impl ConsumerConfig {
         ];
         fields.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect()
     }
+}
+
+/// What a server would not like about the name of a stream or consumer.
+fn flaw(name: &str) -> Option<&'static str> {
+    let strange = |letter: char| letter.is_whitespace() || letter.is_control() || ".*>/\\".contains(letter);
+    if name.is_empty() {
+        Some("the name is empty")
+    } else if name.len() > 255 {
+        Some("the name is longer than 255 bytes")
+    } else {
+        name.contains(strange).then_some("the name has a blank or one of `.`, `*`, `>`, `/`, `\\` in it")
+    }
+}
+
+/// Two of these filters that match a subject in common.
+fn overlap(filters: &[SubjectFilter]) -> Option<(&SubjectFilter, &SubjectFilter)> {
+    let mut pairs = filters
+        .iter()
+        .enumerate()
+        .flat_map(|(index, one)| filters.iter().skip(index + 1).map(move |other| (one, other)));
+    pairs.find(|(one, other)| one.overlaps(other))
 }

@@ -1,12 +1,14 @@
 //! Consumers as a program holds them.
 
 use std::fmt;
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use flux_core::{
-    Backlog, Batch, Consumer, Error, ErrorKind, Outstanding, QueueSubscriber, Result, SubjectFilter, Subscriber, Typed,
+    Backlog, Batch, BoxFuture, Consumer, Error, ErrorKind, Outstanding, QueueSubscriber, Result, SubjectFilter,
+    Subscriber, Typed,
 };
 
 use super::config::ConsumerConfig;
@@ -25,9 +27,11 @@ pub struct MemConsumer {
 
 impl MemConsumer {
     pub(super) fn new(inner: Arc<Inner>, id: ConsumerId) -> Self {
-        if let Some((consumer, _)) = inner.lock().consumer(id) {
-            consumer.handles += 1;
-        }
+        inner.with(|state| {
+            if let Some((consumer, _, _)) = state.consumer(id) {
+                consumer.handles += 1;
+            }
+        });
         Self { inner, id }
     }
 
@@ -41,15 +45,17 @@ impl MemConsumer {
     /// # Errors
     /// [`ErrorKind::Closed`] when it was deleted.
     pub fn info(&self) -> Result<ConsumerInfo> {
-        let mut state = self.inner.lock();
-        let (consumer, _) = state.consumer(self.id).ok_or_else(deleted)?;
-        Ok(ConsumerInfo {
-            name: consumer.name.clone(),
-            pending: consumer.pending(),
-            ack_pending: consumer.ack_pending(),
-            delivered: consumer.delivered,
-            redelivered: consumer.redelivered,
-            given_up: consumer.given_up,
+        self.inner.now(|state, now| {
+            let (consumer, _, after) = state.consumer(self.id).ok_or_else(deleted)?;
+            consumer.collect_due(now, after);
+            Ok(ConsumerInfo {
+                name: consumer.name.clone(),
+                pending: consumer.pending,
+                ack_pending: consumer.ack_pending(),
+                delivered: consumer.delivered,
+                redelivered: consumer.redelivered,
+                given_up: consumer.given_up,
+            })
         })
     }
 }
@@ -66,12 +72,13 @@ impl Clone for MemConsumer {
 
 impl Drop for MemConsumer {
     fn drop(&mut self) {
-        let mut state = self.inner.lock();
-        let Some((consumer, _)) = state.consumer(self.id) else { return };
-        consumer.handles -= 1;
-        if consumer.handles == 0 && consumer.config.durable.is_none() {
-            state.remove_consumer(self.id);
-        }
+        self.inner.with(|state| {
+            let Some((consumer, ..)) = state.consumer(self.id) else { return };
+            consumer.handles -= 1;
+            if consumer.handles == 0 && consumer.config.durable.is_none() {
+                state.remove_consumer(self.id);
+            }
+        });
     }
 }
 
@@ -82,13 +89,14 @@ impl Subscriber<Bytes> for MemConsumer {
     /// The filter is `>`, or one of those the consumer was made with: what it takes is settled when it is made.
     async fn subscribe(&self, filter: &str) -> Result<StreamDeliveries> {
         SubjectFilter::new(filter)?;
-        let mut state = self.inner.lock();
-        let (consumer, _) = state.consumer(self.id).ok_or_else(deleted)?;
-        if filter != ">" && !consumer.config.filters.iter().any(|known| known == filter) {
-            let message = format!("consumer `{}` has no filter `{filter}`; subscribe to `>`", consumer.name);
-            return Err(Error::new(ErrorKind::InvalidInput, message));
-        }
-        drop(state);
+        self.inner.with(|state| {
+            let (consumer, ..) = state.consumer(self.id).ok_or_else(deleted)?;
+            if filter != ">" && !consumer.config.filters.iter().any(|known| known == filter) {
+                let message = format!("consumer `{}` has no filter `{filter}`; subscribe to `>`", consumer.name);
+                return Err(Error::new(ErrorKind::InvalidInput, message));
+            }
+            Ok(())
+        })?;
         Ok(StreamDeliveries::new(self.clone()))
     }
 
@@ -133,9 +141,9 @@ pub(super) struct ConsumerBacklog {
 }
 
 impl Backlog for ConsumerBacklog {
-    fn outstanding(&self) -> Outstanding {
-        let mut state = self.inner.lock();
-        Outstanding::Unsettled(state.consumer(self.id).map_or(0, |(consumer, _)| consumer.unsettled()))
+    fn outstanding(&self) -> BoxFuture<'_, Result<Outstanding>> {
+        let unsettled = self.inner.now(|state, _| state.consumer(self.id).map(|(consumer, ..)| consumer.unsettled()));
+        Box::pin(ready(Ok(Outstanding::Unsettled(unsettled.unwrap_or(0)))))
     }
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use flux_core::{Message, Publisher, Result};
-use tokio::time::Instant;
 
 use super::MemStream;
 
@@ -30,7 +29,7 @@ impl Publisher<Bytes> for MemStream {
 
     async fn send(&self, message: Message<Bytes>) -> Result<Stored> {
         let subject = message.subject.clone();
-        let stored = self.0.lock().store(message, Instant::now());
+        let stored = self.0.now(|state, now| state.store(message, now));
         match stored {
             Ok((sequence, duplicate)) => Ok(Stored { stream: Arc::clone(&self.0.name), sequence, duplicate }),
             Err(error) => Err(error.with_operation("publish").with_subject(subject)),

@@ -1,39 +1,56 @@
 //! The whole of a stream: its log, its consumers, the ids it remembers. Told the time; never waits.
 
 use std::collections::{HashMap, VecDeque};
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use flux_core::{Error, ErrorKind, Message, Result, SubjectFilter};
 use tokio::time::Instant;
 
-use super::config::{ConsumerConfig, DeliverPolicy, Discard, Retention, StreamConfig};
+use super::after::After;
+use super::config::{Discard, Retention, StreamConfig};
 use super::consumer::Consumer;
+use super::deadlines::later;
 use super::log::{Entry, Log};
 
 /// Which consumer. Never given out twice.
 pub(super) type ConsumerId = u64;
 
-#[derive(Debug)]
 pub(super) struct State {
-    config: StreamConfig,
-    subjects: Vec<SubjectFilter>,
+    pub(super) config: StreamConfig,
+    pub(super) subjects: Vec<SubjectFilter>,
     pub(super) log: Log,
     /// Few, so a list is searched faster than a map.
-    consumers: Vec<(ConsumerId, Consumer)>,
-    next_consumer: ConsumerId,
+    pub(super) consumers: Vec<(ConsumerId, Consumer)>,
+    pub(super) next_consumer: ConsumerId,
     /// The ids of the duplicate window and the places of their messages.
-    ids: HashMap<String, u64>,
-    ids_by_time: VecDeque<(Instant, String)>,
+    ids: HashMap<Arc<str>, u64>,
+    ids_by_time: VecDeque<(Instant, Arc<str>)>,
+    window: Duration,
     pub(super) closed: bool,
     /// The clocks of tokio and of the system at the same moment, so that both tell the same time.
     started: (Instant, SystemTime),
+    pub(super) after: After,
+}
+
+/// What becomes of a message that is published and not refused.
+enum Verdict {
+    Store {
+        size: u64,
+    },
+    /// No consumer takes it, and the stream holds only what one takes.
+    Pass,
+    Duplicate {
+        of: u64,
+    },
 }
 
 impl State {
     pub(super) fn new(config: StreamConfig, subjects: Vec<SubjectFilter>) -> Self {
         Self {
             log: Log::new(config.max_messages_per_subject.is_some()),
+            window: config.window(),
             config,
             subjects,
             consumers: Vec::new(),
@@ -42,100 +59,136 @@ impl State {
             ids_by_time: VecDeque::new(),
             closed: false,
             started: (Instant::now(), SystemTime::now()),
+            after: After::new(),
         }
     }
 
-    pub(super) fn consumers(&self) -> impl Iterator<Item = &Consumer> {
-        self.consumers.iter().map(|(_, consumer)| consumer)
+    pub(super) fn consumer(&mut self, id: ConsumerId) -> Option<(&mut Consumer, &Log, &mut After)> {
+        let (_, consumer) = self.consumers.iter_mut().find(|(known, _)| *known == id)?;
+        Some((consumer, &self.log, &mut self.after))
     }
 
-    pub(super) fn consumer(&mut self, id: ConsumerId) -> Option<(&mut Consumer, &Log)> {
-        let (_, consumer) = self.consumers.iter_mut().find(|(known, _)| *known == id)?;
-        Some((consumer, &self.log))
+    /// When a message was stored, by the system's clock.
+    pub(super) fn time_of(&self, stored: Instant) -> SystemTime {
+        self.started.1 + stored.saturating_duration_since(self.started.0)
     }
 
     /// Stores a message, or finds that it was stored before: its place, and whether it is a duplicate.
     pub(super) fn store(&mut self, message: Message<Bytes>, now: Instant) -> Result<(u64, bool)> {
-        if self.closed {
-            return Err(Error::new(ErrorKind::Closed, "the stream is closed"));
-        }
-        if !self.subjects.iter().any(|filter| filter.matches(&message.subject)) {
-            let taken: Vec<_> = self.subjects.iter().map(SubjectFilter::as_str).collect();
-            let message = format!("no stream takes it; this one takes `{}`", taken.join("`, `"));
-            return Err(Error::new(ErrorKind::Rejected, message));
-        }
-        let size = Log::size(&message);
-        if let Some(most) = self.config.max_message_bytes.filter(|most| size > *most) {
-            let message = format!("a message of {size} bytes is over the stream's limit of {most}");
-            return Err(Error::new(ErrorKind::TooLarge, message));
-        }
-        self.expire(now);
-        if let Some(sequence) = message.id().and_then(|id| self.ids.get(id)) {
-            return Ok((*sequence, true));
-        }
-        self.make_room(size)?;
-        let id = message.id().filter(|_| !self.config.duplicate_window.is_zero()).map(str::to_owned);
-        let sequence = self.append(message, size, now);
-        if let Some(id) = id {
-            self.ids_by_time.push_back((now, id.clone()));
-            self.ids.insert(id, sequence);
-        }
-        Ok((sequence, false))
-    }
-
-    fn append(&mut self, message: Message<Bytes>, size: u64, now: Instant) -> u64 {
-        let mut interest = 0;
-        for (_, consumer) in &mut self.consumers {
-            if consumer.takes(&message.subject) {
-                consumer.expect();
-                interest += 1;
+        let verdict = match self.judge(&message) {
+            Ok(Verdict::Store { size }) => self.make_room(&message, size).map(|()| Verdict::Store { size }),
+            other => other,
+        };
+        let sequence = match verdict {
+            Ok(Verdict::Store { size }) => {
+                self.remember(message.id(), now);
+                return Ok((self.append(message, size, now), false));
             }
-        }
-        if self.config.retention == Retention::Interest && interest == 0 {
-            return self.log.skip();
-        }
-        let subject = self.config.max_messages_per_subject.map(|most| (message.subject.clone(), most));
-        let time = self.started.1 + now.saturating_duration_since(self.started.0);
-        let sequence = self.log.push(Entry { message, stored: now, time, size, interest });
-        if let Some((subject, most)) = subject
-            && let Some(oldest) = self.log.oldest_beyond(&subject, most)
-        {
-            self.remove(oldest);
-        }
+            Ok(Verdict::Pass) => {
+                self.remember(message.id(), now);
+                Ok((self.log.skip(), false))
+            }
+            Ok(Verdict::Duplicate { of }) => Ok((of, true)),
+            Err(error) => Err(error),
+        };
+        self.after.bury(message.payload);
         sequence
     }
 
-    /// Makes room for one message of this size, or refuses it.
-    fn make_room(&mut self, size: u64) -> Result<()> {
+    fn judge(&self, message: &Message<Bytes>) -> Result<Verdict> {
+        if self.closed {
+            return Err(closed());
+        }
+        if !self.subjects.iter().any(|filter| filter.matches(&message.subject)) {
+            let message = format!("no stream takes it; this one takes {}", self.taken());
+            return Err(Error::new(ErrorKind::Rejected, message));
+        }
+        if let Some(sequence) = message.id().and_then(|id| self.ids.get(id)) {
+            return Ok(Verdict::Duplicate { of: *sequence });
+        }
+        let content = content(message);
+        if let Some(most) = self.config.max_message_bytes.filter(|most| content > *most) {
+            let message = format!("a message of {content} bytes is over the stream's limit of {most}");
+            return Err(Error::new(ErrorKind::TooLarge, message));
+        }
+        let subject = u64::try_from(message.subject.as_bytes().len()).unwrap_or(u64::MAX);
+        let wanted = || self.consumers.iter().any(|(_, consumer)| consumer.takes(&message.subject));
+        if self.config.retention == Retention::Interest && !wanted() {
+            return Ok(Verdict::Pass);
+        }
+        Ok(Verdict::Store { size: content.saturating_add(subject) })
+    }
+
+    /// The subjects it takes, for people.
+    pub(super) fn taken(&self) -> String {
+        let taken: Vec<_> = self.subjects.iter().map(SubjectFilter::as_str).collect();
+        format!("`{}`", taken.join("`, `"))
+    }
+
+    /// Remembers the id of the message that comes next.
+    fn remember(&mut self, id: Option<&str>, now: Instant) {
+        if let Some(id) = id.filter(|id| !id.is_empty() && !self.window.is_zero()) {
+            let id: Arc<str> = id.into();
+            self.ids_by_time.push_back((now, Arc::clone(&id)));
+            self.ids.insert(id, self.log.next_sequence());
+        }
+    }
+
+    fn append(&mut self, message: Message<Bytes>, size: u64, now: Instant) -> u64 {
+        for (_, consumer) in &mut self.consumers {
+            if consumer.takes(&message.subject) {
+                consumer.expect(&mut self.after);
+            }
+        }
+        self.log.push(message, size, now)
+    }
+
+    /// Makes room for this message, or refuses it.
+    fn make_room(&mut self, message: &Message<Bytes>, size: u64) -> Result<()> {
         let StreamConfig { max_messages, max_bytes, discard, .. } = self.config;
         if let Some(most) = max_bytes.filter(|most| size > *most) {
             let message = format!("a message of {size} bytes is over the stream's limit of {most} for all of them");
             return Err(Error::new(ErrorKind::TooLarge, message));
         }
-        let over = |log: &Log| {
-            max_messages.is_some_and(|most| log.messages() >= most)
-                || max_bytes.is_some_and(|most| log.bytes() + size > most)
+        let full = |what: &str| Err(Error::new(ErrorKind::Full, format!("the {what} is full")));
+        let full_subject = self.config.max_messages_per_subject;
+        let replaced = full_subject.and_then(|most| self.log.oldest_of_full(&message.subject, most));
+        if replaced.is_some() && self.config.discard_new_per_subject {
+            return full("subject");
+        }
+        let (replaced, freed) = replaced.map_or((None, 0), |entry| (Some(entry.sequence), entry.size));
+        let over = |log: &Log, messages: u64, bytes: u64| {
+            max_messages.is_some_and(|most| log.messages() - messages >= most)
+                || max_bytes.is_some_and(|most| log.bytes() - bytes + size > most)
         };
-        while over(&self.log) {
-            let oldest = self.log.oldest().map(|(sequence, _)| sequence);
-            match (discard, oldest) {
-                (Discard::Old, Some(oldest)) => self.remove(oldest),
-                _ => return Err(Error::new(ErrorKind::Full, "the stream is full")),
-            }
+        if discard == Discard::New && over(&self.log, u64::from(replaced.is_some()), freed) {
+            return full("stream");
+        }
+        if let Some(replaced) = replaced {
+            self.remove(replaced);
+        }
+        while over(&self.log, 0, 0)
+            && let Some(oldest) = self.log.oldest().map(|entry| entry.sequence)
+        {
+            self.remove(oldest);
         }
         Ok(())
+    }
+
+    /// When the oldest message will be too old.
+    pub(super) fn next_expiry(&self) -> Option<Instant> {
+        self.config.max_age.and_then(|age| later(self.log.oldest()?.stored, age))
     }
 
     /// Lets go of what is too old.
     pub(super) fn expire(&mut self, now: Instant) {
         if let Some(age) = self.config.max_age {
-            while let Some((sequence, entry)) = self.log.oldest()
-                && now.saturating_duration_since(entry.stored) >= age
-            {
+            let too_old = |entry: &&Entry| now.saturating_duration_since(entry.stored) >= age;
+            while let Some(sequence) = self.log.oldest().filter(too_old).map(|entry| entry.sequence) {
                 self.remove(sequence);
             }
         }
-        let window = self.config.duplicate_window;
+        let window = self.window;
         while let Some((_, id)) =
             self.ids_by_time.pop_front_if(|(time, _)| now.saturating_duration_since(*time) >= window)
         {
@@ -144,47 +197,45 @@ impl State {
     }
 
     pub(super) fn purge(&mut self, filter: &SubjectFilter) -> u64 {
-        let purged: Vec<_> = self.matching(filter).collect();
+        let matching = self.log.iter().filter(|entry| filter.matches(&entry.message.subject));
+        let purged: Vec<_> = matching.map(|entry| entry.sequence).collect();
         for sequence in &purged {
             self.remove(*sequence);
         }
         u64::try_from(purged.len()).unwrap_or_default()
     }
 
-    fn matching(&self, filter: &SubjectFilter) -> impl Iterator<Item = u64> {
-        self.log.iter().filter(|(_, entry)| filter.matches(&entry.message.subject)).map(|(sequence, _)| sequence)
-    }
-
     fn remove(&mut self, sequence: u64) {
-        let Some(entry) = self.log.remove(sequence) else { return };
+        let Some(Entry { message, .. }) = self.log.remove(sequence) else { return };
         for (_, consumer) in &mut self.consumers {
-            if consumer.takes(&entry.message.subject) {
-                consumer.forget(sequence);
+            if consumer.takes(&message.subject) {
+                consumer.forget(sequence, &mut self.after);
             }
         }
+        self.after.bury(message.payload);
     }
 
-    /// A consumer is done with a message. Tells whether somebody may wait for that because the stream is closing.
-    pub(super) fn settle(&mut self, id: ConsumerId, sequence: u64) -> bool {
-        let settled = self.consumer(id).is_some_and(|(consumer, _)| consumer.settle(sequence));
-        if settled {
-            self.lose_interest(sequence);
-        }
+    /// A consumer is done with a message. As on a server, that counts even when the consumer had given it up.
+    pub(super) fn settle(&mut self, id: ConsumerId, sequence: u64) {
+        let Some((consumer, _, after)) = self.consumer(id) else { return };
+        consumer.settle(sequence, after);
         if self.closed
-            && let Some((consumer, _)) = self.consumer(id)
+            && let Some((consumer, _, after)) = self.consumer(id)
         {
-            consumer.wake();
+            // Its subscriptions may have waited for this one to end.
+            consumer.wake(after);
         }
-        self.closed
+        self.release(sequence);
     }
 
-    fn lose_interest(&mut self, sequence: u64) {
+    /// Lets go of a message that a consumer is done with, unless another one needs it.
+    pub(super) fn release(&mut self, sequence: u64) {
         let gone = match self.config.retention {
             Retention::Limits => false,
             Retention::WorkQueue => true,
-            Retention::Interest => self.log.get_mut(sequence).is_some_and(|entry| {
-                entry.interest = entry.interest.saturating_sub(1);
-                entry.interest == 0
+            Retention::Interest => self.log.get(sequence).is_some_and(|entry| {
+                let needs = |consumer: &Consumer| consumer.needs(sequence) && consumer.takes(&entry.message.subject);
+                !self.consumers.iter().any(|(_, consumer)| needs(consumer))
             }),
         };
         if gone {
@@ -192,120 +243,35 @@ impl State {
         }
     }
 
-    /// The consumer of that name, or a new one.
-    pub(super) fn add_consumer(&mut self, config: ConsumerConfig, now: Instant) -> Result<ConsumerId> {
-        let filters = config.check()?;
-        if self.closed {
-            return Err(Error::new(ErrorKind::Closed, "the stream is closed"));
-        }
-        if let Some((id, known)) = self.consumers.iter().find(|(_, known)| config.durable.as_ref() == Some(&known.name))
-        {
-            let differences = config.differences(&known.config);
-            if differences.is_empty() {
-                return Ok(*id);
-            }
-            let what = format!("it is there already, with another {}", differences.join(", "));
-            return Err(config.invalid(&what));
-        }
-        if let Some(filter) = filters.iter().find(|filter| !self.subjects.iter().any(|taken| taken.overlaps(filter))) {
-            let taken: Vec<_> = self.subjects.iter().map(SubjectFilter::as_str).collect();
-            return Err(
-                config.invalid(&format!("`{filter}` matches nothing the stream takes: `{}`", taken.join("`, `")))
-            );
-        }
-        let overlaps = |other: &Consumer| match (filters.as_slice(), other.filters()) {
-            ([], _) | (_, []) => true,
-            (mine, theirs) => mine.iter().any(|one| theirs.iter().any(|two| one.overlaps(two))),
-        };
-        if self.config.retention == Retention::WorkQueue
-            && let Some(other) = self.consumers().find(|other| overlaps(other))
-        {
-            return Err(
-                config.invalid(&format!("on a work queue it would take the messages of consumer `{}`", other.name))
-            );
-        }
-        self.expire(now);
-        let id = self.next_consumer;
-        self.next_consumer += 1;
-        let name = config.durable.clone().unwrap_or_else(|| format!("ephemeral-{id}"));
-        let consumer = self.placed(name, config, filters);
-        self.consumers.push((id, consumer));
-        Ok(id)
-    }
-
-    /// A consumer at the place its deliver policy asks for.
-    fn placed(&mut self, name: String, config: ConsumerConfig, filters: Vec<SubjectFilter>) -> Consumer {
-        let (cursor, ahead) = self.place(config.deliver, &filters);
-        let mut expected = ahead.clone();
-        let behind = self.log.iter().filter(|(sequence, entry)| *sequence >= cursor && takes(&filters, entry));
-        expected.extend(behind.map(|(sequence, _)| sequence));
-        let mut consumer = Consumer::new(name, config, filters, cursor);
-        expected.iter().skip(ahead.len()).for_each(|_| consumer.expect());
-        consumer.look_back(ahead);
-        for sequence in expected {
-            if let Some(entry) = self.log.get_mut(sequence) {
-                entry.interest += 1;
-            }
-        }
-        consumer
-    }
-
-    /// Where a reader of what these filters match begins: a place, and places before it that it reads first, in order.
-    pub(super) fn place(&self, policy: DeliverPolicy, filters: &[SubjectFilter]) -> (u64, Vec<u64>) {
-        let next = self.log.next_sequence();
-        let taken = || self.log.iter().filter(|(_, entry)| takes(filters, entry));
-        let cursor = match policy {
-            DeliverPolicy::All => self.log.first_sequence(),
-            DeliverPolicy::New | DeliverPolicy::LastPerSubject => next,
-            DeliverPolicy::Last => taken().next_back().map_or(next, |(sequence, _)| sequence),
-            DeliverPolicy::FromSequence(sequence) => sequence.max(self.log.first_sequence()),
-            DeliverPolicy::FromTime(time) => {
-                self.log.iter().find(|(_, entry)| entry.time >= time).map_or(next, |(sequence, _)| sequence)
-            }
-        };
-        let mut ahead = Vec::new();
-        if policy == DeliverPolicy::LastPerSubject {
-            let newest: HashMap<_, _> = taken().map(|(sequence, entry)| (&entry.message.subject, sequence)).collect();
-            ahead.extend(newest.into_values());
-            ahead.sort_unstable();
-        }
-        (cursor, ahead)
-    }
-
-    pub(super) fn delete_consumer(&mut self, name: &str) -> bool {
-        let id = self.consumers.iter().find(|(_, known)| known.name == name).map(|(id, _)| *id);
-        id.is_some_and(|id| self.remove_consumer(id))
-    }
-
-    pub(super) fn remove_consumer(&mut self, id: ConsumerId) -> bool {
-        let Some(index) = self.consumers.iter().position(|(known, _)| *known == id) else { return false };
-        let (_, mut consumer) = self.consumers.swap_remove(index);
-        consumer.wake();
-        if self.config.retention == Retention::Interest {
-            let expected = |(sequence, entry): &(u64, &Entry)| {
-                consumer.takes(&entry.message.subject) && consumer.expects(*sequence)
-            };
-            let expected: Vec<_> = self.log.iter().filter(expected).map(|(sequence, _)| sequence).collect();
-            for sequence in expected {
-                self.lose_interest(sequence);
-            }
-        }
-        true
-    }
-
     pub(super) fn close(&mut self) {
         self.closed = true;
         for (_, consumer) in &mut self.consumers {
-            consumer.wake();
+            consumer.wake(&mut self.after);
         }
     }
 
-    pub(super) fn is_drained(&self) -> bool {
-        self.consumers().all(|consumer| consumer.subscriptions == 0 || consumer.unsettled() == 0)
+    /// Whether everything is settled that somebody subscribes to; if not, when to look again at the latest.
+    pub(super) fn poll_drained(&mut self, now: Instant) -> Result<(), Option<Instant>> {
+        let mut next = None;
+        let mut drained = true;
+        for (_, consumer) in self.consumers.iter_mut().filter(|(_, consumer)| consumer.subscriptions > 0) {
+            consumer.collect_due(now, &mut self.after);
+            drained &= consumer.unsettled() == 0;
+            next = next.into_iter().chain(consumer.next_deadline()).min();
+        }
+        if drained { Ok(()) } else { Err(next.into_iter().chain(self.next_expiry()).min()) }
     }
 }
 
-/// Whether one of these filters matches a message; no filters match all.
-pub(super) fn takes(filters: &[SubjectFilter], entry: &Entry) -> bool {
-    filters.is_empty() || filters.iter().any(|filter| filter.matches(&entry.message.subject))
+/// The bytes of headers and payload, as they are on the wire of a server: `NATS/1.0`, then a line for each header.
+fn content(message: &Message<Bytes>) -> u64 {
+    let headers = match message.headers.iter().count() {
+        0 => 0,
+        lines => "NATS/1.0\r\n\r\n".len() + message.headers.bytes() + lines * ": \r\n".len(),
+    };
+    u64::try_from(headers + message.payload.len()).unwrap_or(u64::MAX)
+}
+
+pub(super) fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "the stream is closed")
 }

@@ -124,7 +124,7 @@ async fn the_backlog_counts_what_was_accepted() {
         bus.publish("a", n).await.expect("published");
     }
     payload(&mut deliveries).await;
-    assert_eq!(backlog.outstanding(), Outstanding::Accepted(3));
+    assert_eq!(backlog.outstanding().await.expect("mem can tell"), Outstanding::Accepted(3));
 }
 
 #[test]

@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use flux_core::{Consumer as _, ErrorKind, Failure, Message, QueueSubscriber as _, Subscriber as _};
-use flux_mem::{ConsumerConfig, DeliverPolicy, MemStream};
+use flux_core::{Consumer as _, ErrorKind, Failure, Message, QueueSubscriber as _, Subscriber as _, next};
+use flux_mem::{ConsumerConfig, DeliverPolicy, Mem, MemStream, Retention};
 use tokio::time::Instant;
 
-use crate::{listen, put, seconds_since, stream, take, take_within_an_hour, text};
+use crate::{config, listen, put, seconds_since, stream, take, take_within_an_hour, text};
 
 async fn filled() -> MemStream {
     let stream = stream();
@@ -167,4 +167,51 @@ async fn close_hands_over_what_is_left_and_then_ends() {
     assert!(take_within_an_hour(&mut deliveries).await.is_none());
     closing.await.unwrap();
     assert_eq!(stream.subscribe(">").await.map(drop).unwrap_err().kind(), ErrorKind::Closed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_sleeps_while_there_is_work() {
+    const EACH: u64 = 5_000;
+    let stream = Mem::stream(config().with_retention(Retention::WorkQueue)).unwrap();
+    // Two at a time for four members: each ack has to wake somebody. A wake that is lost costs thirty seconds.
+    let consumer = stream.consumer(ConsumerConfig::durable("d").with_max_ack_pending(2)).unwrap();
+    let start = Instant::now();
+    let members: Vec<_> = (0..4)
+        .map(|member| {
+            let consumer = consumer.clone();
+            tokio::spawn(async move {
+                let (mut handled, mut deliveries) = (0, listen(&consumer).await);
+                while let Some(taken) = next(std::pin::Pin::new(&mut deliveries)).await {
+                    let taken = taken.unwrap();
+                    assert_eq!(taken.metadata.delivered, Some(1));
+                    taken.ack().await.unwrap();
+                    handled += 1;
+                    if handled % 7 == member {
+                        // Comes and goes, and takes nobody's wake along.
+                        deliveries = listen(&consumer).await;
+                    }
+                    tokio::task::yield_now().await;
+                }
+                handled
+            })
+        })
+        .collect();
+    let publishers = (0..2).map(|_| {
+        let stream = stream.clone();
+        tokio::spawn(async move {
+            for _ in 0..EACH {
+                put(&stream, "orders.a", "x").await.unwrap();
+            }
+        })
+    });
+    for publisher in publishers.collect::<Vec<_>>() {
+        publisher.await.unwrap();
+    }
+    stream.close().await;
+    let mut handled = 0;
+    for member in members {
+        handled += member.await.unwrap();
+    }
+    assert_eq!((handled, stream.info().messages), (2 * EACH, 0));
+    assert!(start.elapsed() < Duration::from_secs(29), "somebody slept: {:?}", start.elapsed());
 }

@@ -2,10 +2,39 @@
 
 use std::time::Duration;
 
-use flux_core::{ErrorKind, Publisher as _, Subscriber as _};
-use flux_mem::{ConsumerConfig, Discard, Mem, Retention};
+use flux_core::{ErrorKind, Message, Publisher as _, Subscriber as _};
+use flux_mem::{ConsumerConfig, Discard, Mem, Retention, StreamConfig};
 
 use crate::{config, listen, put, put_with_id, stream, take, text};
+
+#[tokio::test(start_paused = true)]
+async fn it_takes_what_its_subjects_match_and_nothing_else() {
+    let stream = Mem::stream(StreamConfig::new("mixed", ["orders.*.new", "invoices.>", "ping"])).unwrap();
+    for subject in ["orders.a.new", "invoices.a", "invoices.a.b", "ping"] {
+        put(&stream, subject, "x").await.unwrap();
+    }
+    for subject in ["orders.new", "orders.a.b.new", "orders.a.old", "invoices", "ping.a"] {
+        assert_eq!(put(&stream, subject, "x").await.unwrap_err().kind(), ErrorKind::Rejected, "{subject}");
+    }
+    let config = ConsumerConfig::durable("d").with_filter("*.a.>").with_filter("ping");
+    let mut deliveries = listen(&stream.consumer(config).unwrap()).await;
+    for subject in ["orders.a.new", "invoices.a.b", "ping"] {
+        assert_eq!(take(&mut deliveries).await.message.subject.as_str(), subject);
+    }
+    assert_eq!(stream.info().messages, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn limits_alone_hold_what_is_settled() {
+    let stream = stream();
+    put(&stream, "orders.a", "x").await.unwrap();
+    for name in ["one", "two"] {
+        let consumer = stream.consumer(ConsumerConfig::durable(name)).unwrap();
+        take(&mut listen(&consumer).await).await.ack().await.unwrap();
+    }
+    assert!(stream.delete_consumer("one") && stream.delete_consumer("two"));
+    assert_eq!(stream.info().messages, 1);
+}
 
 #[tokio::test(start_paused = true)]
 async fn a_full_stream_lets_go_of_the_oldest_or_refuses_the_newest() {
@@ -35,10 +64,16 @@ async fn bytes_are_limited_in_all_and_for_each() {
         put(&all, "orders.a", &text).await.unwrap();
     }
     assert_eq!((all.info().messages, all.info().bytes), (2, 200));
-    let each = Mem::stream(config().with_max_message_bytes(99)).unwrap();
-    let error = put(&each, "orders.a", &text).await.unwrap_err();
+    // A limit on each counts headers and payload, as a server does.
+    let each = Mem::stream(config().with_max_message_bytes(92)).unwrap();
+    put(&each, "orders.a", &text).await.unwrap();
+    let error = put(&each, "orders.a", &"x".repeat(93)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
-    assert!(error.to_string().contains("100 bytes") && error.to_string().contains("99"), "{error}");
+    assert!(error.to_string().contains("93 bytes") && error.to_string().contains("92"), "{error}");
+    // "NATS/1.0", "X-Message-ID: one" and an empty line, each with its line break.
+    let message = |len: usize| Message::new("orders.a", "x".repeat(len).into()).unwrap().with_id("one").unwrap();
+    assert_eq!(each.send(message(62)).await.unwrap_err().kind(), ErrorKind::TooLarge);
+    assert!(!each.send(message(61)).await.unwrap().duplicate);
 }
 
 #[tokio::test(start_paused = true)]

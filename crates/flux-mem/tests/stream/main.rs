@@ -1,10 +1,16 @@
 //! What a stream in memory promises, shown under a paused clock: thirty seconds pass as soon as nothing else is left to do.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod closing;
 mod consumers;
+mod counts;
+mod extremes;
 mod limits;
 mod model;
 mod redelivery;
+mod reentry;
+mod reference;
+mod retention;
 mod settings;
 
 use std::time::Duration;

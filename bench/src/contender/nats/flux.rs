@@ -1,0 +1,197 @@
+//! flux on the same servers: the bare subscription, and the router with its handlers.
+
+use std::hint::black_box;
+use std::pin::pin;
+
+use flux_codec::Json;
+use flux_core::{Acker as _, Delivery, Failure, Message, Publisher as _, Requester as _, Responder};
+use flux_core::{Subscriber as _, Typed, next, subject};
+use flux_jetstream::{ConsumerConfig, JetStream, JsConsumer, JsStream, StreamBus as _, StreamConfig};
+use flux_nats::Nats;
+use futures_util::stream::{StreamExt as _, iter};
+use tokio::runtime::Runtime;
+
+use crate::Result;
+use crate::contender::flux::start;
+use crate::contender::nats::{Ends, Job, STREAM, SUBJECT, Whole};
+use crate::contender::service::Service;
+use crate::countdown::Countdown;
+use crate::payload::{Payload as _, Reading};
+
+/// Publish, and read the subscription.
+#[derive(Debug)]
+pub struct FluxPubSub {
+    near: Typed<Nats, Json>,
+    countdown: Countdown,
+    _ends: Ends,
+}
+
+/// Publish, and handle by a route.
+#[derive(Debug)]
+pub struct FluxRouted(FluxPubSub);
+
+impl Service for FluxPubSub {
+    fn start(runtime: &Runtime) -> Result<Self> {
+        let (ends, near, far) = buses(runtime)?;
+        let countdown = Countdown::default();
+        let seen = countdown.clone();
+        runtime.block_on(async {
+            let readings = far.subscribe(SUBJECT).await?;
+            far.wire().flush().await?;
+            tokio::spawn(async move {
+                let mut readings = pin!(readings);
+                while let Some(delivery) = next(readings.as_mut()).await {
+                    let delivery: Delivery<Reading, _> = delivery.expect("a reading");
+                    black_box(&delivery.message.payload);
+                    seen.arrived();
+                }
+            });
+            Ok(Self { near, countdown, _ends: ends })
+        })
+    }
+
+    fn countdown(&self) -> &Countdown {
+        &self.countdown
+    }
+
+    async fn publish(&self, messages: u64) -> Result {
+        for n in 0..messages {
+            self.near.publish(SUBJECT, Reading::nth(n)).await?;
+        }
+        self.near.wire().flush().await?;
+        Ok(())
+    }
+}
+
+impl Service for FluxRouted {
+    fn start(runtime: &Runtime) -> Result<Self> {
+        let (ends, near, far) = buses(runtime)?;
+        let countdown = Countdown::default();
+        start::<Reading, _>(runtime, &far, SUBJECT, &countdown)?;
+        runtime.block_on(far.wire().flush())?;
+        Ok(Self(FluxPubSub { near, countdown, _ends: ends }))
+    }
+
+    fn countdown(&self) -> &Countdown {
+        self.0.countdown()
+    }
+
+    async fn publish(&self, messages: u64) -> Result {
+        self.0.publish(messages).await
+    }
+}
+
+/// Ask and answer.
+#[derive(Debug)]
+pub struct FluxRequests {
+    near: Typed<Nats, Json>,
+    _ends: Ends,
+}
+
+impl Job for FluxRequests {
+    fn start(runtime: &Runtime, _: u64) -> Result<Self> {
+        let (ends, near, far) = buses(runtime)?;
+        let echo = |request: Message<Reading>| async move { Ok::<_, Failure>(request.payload) };
+        let flushed = far.clone();
+        runtime.spawn(async move { Responder::<Reading, Reading>::serve(&far, SUBJECT, echo).await });
+        runtime.block_on(async {
+            // Until the responder is there, a request fails at once.
+            while near.request(SUBJECT, Reading::nth(0)).await.map(|_: Reading| ()).is_err() {
+                flushed.wire().flush().await?;
+            }
+            Result::Ok(())
+        })?;
+        Ok(Self { near, _ends: ends })
+    }
+
+    async fn once(&self, n: u64) -> Result {
+        let reading: Reading = self.near.request(SUBJECT, Reading::nth(n)).await?;
+        black_box(&reading);
+        Ok(())
+    }
+}
+
+/// Publish into a stream, and wait for the receipt.
+#[derive(Debug)]
+pub struct FluxStore {
+    stream: Typed<JsStream, Json>,
+    _ends: Ends,
+}
+
+impl Job for FluxStore {
+    fn start(runtime: &Runtime, _: u64) -> Result<Self> {
+        runtime.block_on(async {
+            let ends = Ends::jetstream().await?;
+            let stream = stream(Nats::new(ends.near.clone())).await?;
+            Ok(Self { stream: stream.typed(Json), _ends: ends })
+        })
+    }
+
+    async fn once(&self, n: u64) -> Result {
+        black_box(self.stream.publish(SUBJECT, Reading::nth(n)).await?);
+        Ok(())
+    }
+}
+
+/// Publish into a stream, with up to 1,000 receipts outstanding.
+#[derive(Debug)]
+pub struct FluxPipeline(Ends);
+
+impl Whole for FluxPipeline {
+    const BACKLOG: bool = false;
+
+    async fn start(ends: Ends) -> Result<Self> {
+        Ok(Self(ends))
+    }
+
+    async fn work(&self, messages: u64) -> Result {
+        let stream = stream(Nats::new(self.0.near.clone())).await?.typed(Json);
+        let readings = iter((0..messages).map(|n| Message::to(subject!("bench.readings"), Reading::nth(n))));
+        let mut receipts = pin!(stream.publish_all(readings, 1_000).await?);
+        while let Some(receipt) = receipts.next().await {
+            black_box(receipt?);
+        }
+        Ok(())
+    }
+}
+
+/// Take from a durable consumer, and ack.
+#[derive(Debug)]
+pub struct FluxPull {
+    consumer: Typed<JsConsumer, Json>,
+    _ends: Ends,
+}
+
+impl Whole for FluxPull {
+    const BACKLOG: bool = true;
+
+    async fn start(ends: Ends) -> Result<Self> {
+        let stream = stream(Nats::new(ends.far.clone())).await?;
+        let config = ConsumerConfig::durable("bench").with_max_ack_pending(10_000);
+        Ok(Self { consumer: stream.consumer(config).await?.typed(Json), _ends: ends })
+    }
+
+    async fn work(&self, messages: u64) -> Result {
+        let mut taken = pin!(self.consumer.subscribe(">").await?);
+        for _ in 0..messages {
+            let delivery: Delivery<Reading, _> = next(taken.as_mut()).await.ok_or("the stream ended")??;
+            black_box(&delivery.message.payload);
+            delivery.acker.ack().await?;
+        }
+        Ok(())
+    }
+}
+
+type Bus = Typed<Nats, Json>;
+
+/// A server, and a bus over each end.
+fn buses(runtime: &Runtime) -> Result<(Ends, Bus, Bus)> {
+    let ends = runtime.block_on(Ends::core())?;
+    let bus = |client: &async_nats::Client| Nats::new(client.clone()).typed(Json);
+    let (near, far) = (bus(&ends.near), bus(&ends.far));
+    Ok((ends, near, far))
+}
+
+async fn stream(nats: Nats) -> Result<JsStream> {
+    Ok(JetStream::new(nats).stream(StreamConfig::new(STREAM, [SUBJECT])).await?)
+}

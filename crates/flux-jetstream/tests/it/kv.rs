@@ -1,0 +1,127 @@
+//! Buckets of keys and values.
+
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use flux_codec::{Json, Text};
+use flux_core::{ErrorKind, next};
+use flux_jetstream::{Change, KeyValue, KvConfig, Watch};
+
+use crate::jetstream;
+
+async fn bucket(config: KvConfig) -> KeyValue<Text> {
+    jetstream().await.key_value(config, Text).await.unwrap()
+}
+
+fn text(value: &str) -> String {
+    value.to_owned()
+}
+
+async fn change(watch: &mut Watch<String, Text>) -> (String, Option<String>) {
+    let change = next(Pin::new(watch)).await.unwrap().unwrap();
+    (change.key().to_owned(), change.value().cloned())
+}
+
+#[tokio::test]
+async fn what_was_put_is_got_with_its_revision() {
+    let bucket = bucket(KvConfig::new("settings")).await;
+    assert_eq!(bucket.get::<String>("color").await.unwrap(), None);
+    let revision = bucket.put("color", text("red")).await.unwrap();
+    let entry = bucket.entry::<String>("color").await.unwrap().unwrap();
+    assert_eq!((entry.key.as_str(), entry.value.as_str(), entry.revision), ("color", "red", revision));
+    bucket.put("size.max", text("7")).await.unwrap();
+    let mut keys = bucket.keys().await.unwrap();
+    keys.sort();
+    assert_eq!(keys, ["color", "size.max"]);
+    bucket.delete("color").await.unwrap();
+    assert_eq!(bucket.get::<String>("color").await.unwrap(), None);
+    assert_eq!(bucket.keys().await.unwrap(), ["size.max"]);
+}
+
+#[tokio::test]
+async fn only_one_creates_and_only_who_knows_the_revision_updates() {
+    let bucket = bucket(KvConfig::new("settings")).await;
+    let first = bucket.create("lock", text("me")).await.unwrap();
+    assert_eq!(bucket.create("lock", text("you")).await.unwrap_err().kind(), ErrorKind::Rejected);
+    let second = bucket.update("lock", text("me again"), first).await.unwrap();
+    assert_eq!(bucket.update("lock", text("you"), first).await.unwrap_err().kind(), ErrorKind::Rejected);
+    assert_eq!(bucket.delete_revision("lock", first).await.unwrap_err().kind(), ErrorKind::Rejected);
+    bucket.delete_revision("lock", second).await.unwrap();
+    bucket.create("lock", text("you")).await.unwrap();
+    bucket.purge("lock").await.unwrap();
+    bucket.create("lock", text("both")).await.unwrap();
+    assert_eq!(bucket.get::<String>("lock").await.unwrap().as_deref(), Some("both"));
+}
+
+#[tokio::test]
+async fn the_past_is_kept_as_long_as_was_asked() {
+    let bucket = bucket(KvConfig::new("settings").with_history(3)).await;
+    for value in ["1", "2", "3"] {
+        bucket.put("color", text(value)).await.unwrap();
+    }
+    bucket.delete("color").await.unwrap();
+    let history = bucket.history::<String>("color").await.unwrap();
+    let values: Vec<_> = history.iter().map(Change::value).map(|value| value.map(String::as_str)).collect();
+    assert_eq!(values, [Some("2"), Some("3"), None]);
+    bucket.purge("color").await.unwrap();
+    assert_eq!(bucket.history::<String>("color").await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_watch_sees_what_is_there_and_what_changes() {
+    let bucket = bucket(KvConfig::new("settings")).await;
+    bucket.put("a.x", text("1")).await.unwrap();
+    bucket.put("b.x", text("2")).await.unwrap();
+    let mut watch = bucket.watch("a.*").await.unwrap();
+    assert_eq!(change(&mut watch).await, (text("a.x"), Some(text("1"))));
+    bucket.put("b.x", text("3")).await.unwrap();
+    bucket.put("a.y", text("4")).await.unwrap();
+    bucket.delete("a.x").await.unwrap();
+    assert_eq!(change(&mut watch).await, (text("a.y"), Some(text("4"))));
+    assert_eq!(change(&mut watch).await, (text("a.x"), None));
+}
+
+#[tokio::test]
+async fn a_value_lives_as_long_as_it_was_given() {
+    let bucket = bucket(KvConfig::new("settings").with_delete_marker_ttl(Duration::from_secs(60))).await;
+    let mut watch = bucket.watch(">").await.unwrap();
+    let start = Instant::now();
+    bucket.create_with_ttl("session", text("x"), Duration::from_secs(1)).await.unwrap();
+    assert_eq!(change(&mut watch).await, (text("session"), Some(text("x"))));
+    assert_eq!(change(&mut watch).await, (text("session"), None));
+    assert!(start.elapsed() >= Duration::from_millis(900), "{:?}", start.elapsed());
+    assert_eq!(bucket.get::<String>("session").await.unwrap(), None);
+    bucket.create("session", text("y")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_key_is_a_subject_and_a_value_is_of_its_codec() {
+    let jetstream = jetstream().await;
+    let bucket = jetstream.key_value(KvConfig::new("settings"), Json).await.unwrap();
+    for key in ["", "a..b", "a.*", "a b"] {
+        assert_eq!(bucket.put(key, 1_u64).await.unwrap_err().kind(), ErrorKind::InvalidSubject, "{key}");
+    }
+    bucket.put("number", 7_u64).await.unwrap();
+    assert_eq!(bucket.get::<u64>("number").await.unwrap(), Some(7));
+    assert_eq!(bucket.get::<String>("number").await.unwrap_err().kind(), ErrorKind::Codec);
+    let other = KvConfig::new("settings").with_history(5);
+    assert_eq!(jetstream.key_value(other, Json).await.unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(jetstream.key_value(KvConfig::new("a.b"), Json).await.unwrap_err().kind(), ErrorKind::InvalidInput);
+}
+
+#[tokio::test]
+async fn other_clients_have_the_same_bucket() {
+    let jetstream = jetstream().await;
+    let ours = jetstream.key_value(KvConfig::new("shared").with_history(5), Text).await.unwrap();
+    let client = jetstream.nats().client().clone();
+    let theirs = async_nats::jetstream::new(client).get_key_value("shared").await.unwrap();
+    ours.put("a", text("ours")).await.unwrap();
+    assert_eq!(theirs.get("a").await.unwrap().unwrap(), "ours");
+    theirs.put("a", "theirs".into()).await.unwrap();
+    assert_eq!(ours.get::<String>("a").await.unwrap().as_deref(), Some("theirs"));
+    theirs.delete("a").await.unwrap();
+    assert_eq!(ours.get::<String>("a").await.unwrap(), None);
+    ours.create("a", text("anew")).await.unwrap();
+    ours.delete("a").await.unwrap();
+    assert_eq!(theirs.get("a").await.unwrap(), None);
+}

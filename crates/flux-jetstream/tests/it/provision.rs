@@ -1,0 +1,206 @@
+//! Streams and consumers declared in code: made, compared, never changed unasked.
+
+use std::time::{Duration, SystemTime};
+
+use flux_core::ErrorKind;
+use flux_jetstream::{
+    Compression, ConsumerConfig, DeliverPolicy, Discard, OnDifference, Placement, PriorityGroup, ReplayPolicy,
+    Republish, Retention, Source, Storage, StreamConfig, Transform,
+};
+
+use crate::{config, jetstream, put, stream};
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+#[tokio::test]
+async fn declared_twice_is_the_same_stream() {
+    let jetstream = jetstream().await;
+    let stream = jetstream.stream(config()).await.unwrap();
+    put(&stream, "orders.new", "x").await.unwrap();
+    let again = jetstream.stream(config()).await.unwrap();
+    assert_eq!(again.info().await.unwrap().messages, 1);
+    assert_eq!(jetstream.differences(&config()).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_difference_is_an_error_that_names_it_and_changes_nothing() {
+    let jetstream = jetstream().await;
+    jetstream.stream(config()).await.unwrap();
+    let other = config().with_max_messages(7).with_max_age(MINUTE);
+    let error = jetstream.stream(other.clone()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    let text = error.to_string();
+    for part in ["`max_msgs` is not set, declared is 7", "`max_age` is not set, declared is 60000000000"] {
+        assert!(text.contains(part), "{text}");
+    }
+    let fields: Vec<_> = jetstream.differences(&other).await.unwrap().into_iter().map(|found| found.field).collect();
+    assert_eq!(fields, ["duplicate_window", "max_age", "max_msgs"], "nothing was changed");
+}
+
+#[tokio::test]
+async fn a_difference_is_fixed_on_request() {
+    let jetstream = jetstream().await;
+    jetstream.stream(config()).await.unwrap();
+    let other = config().with_max_messages(7).with_metadata("team", "blue").with_on_difference(OnDifference::Update);
+    jetstream.stream(other.clone()).await.unwrap();
+    assert_eq!(jetstream.differences(&other).await.unwrap(), []);
+    assert_eq!(jetstream.differences(&config()).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_change_the_server_refuses_is_an_error() {
+    let jetstream = jetstream().await;
+    jetstream.stream(config()).await.unwrap();
+    let other = config().with_storage(Storage::Memory).with_on_difference(OnDifference::Update);
+    assert_eq!(jetstream.stream(other).await.unwrap_err().kind(), ErrorKind::Rejected);
+}
+
+#[tokio::test]
+async fn every_setting_reaches_the_server_and_comes_back() {
+    let jetstream = jetstream().await;
+    jetstream.stream(StreamConfig::new("origin", ["origin.>"])).await.unwrap();
+    let source =
+        || Source::new("origin").with_start_time(SystemTime::UNIX_EPOCH + Duration::from_millis(1_234_567_890_123));
+    let transform = Transform { source: "a.*".into(), destination: "b.{{wildcard(1)}}".into() };
+    let republish = Republish { source: "a.>".into(), destination: "copy.>".into(), headers_only: true };
+    let base = |name: &str| StreamConfig::new(name, [format!("{name}.>")]);
+    let variants: Vec<(&str, StreamConfig)> = vec![
+        ("retention", base("a1").with_retention(Retention::WorkQueue)),
+        ("retention", base("a2").with_retention(Retention::Interest)),
+        ("storage", base("a3").with_storage(Storage::Memory)),
+        ("placement", base("a4").with_placement(Placement::default())),
+        ("compression", base("a5").with_compression(Compression::S2)),
+        ("discard", base("a6").with_discard(Discard::New)),
+        ("discard", base("a7").with_discard(Discard::NewPerSubject).with_max_messages_per_subject(1)),
+        ("max_msgs", base("a8").with_max_messages(5)),
+        ("max_bytes", base("a9").with_max_bytes(5000)),
+        ("max_msg_size", base("a10").with_max_message_bytes(500)),
+        ("max_consumers", base("a11").with_max_consumers(3)),
+        ("max_age", base("a12").with_max_age(MINUTE)),
+        ("duplicate_window", base("a13").with_duplicate_window(MINUTE)),
+        ("first_seq", base("a14").with_first_sequence(100)),
+        ("deny_delete", base("a15").with_deny_delete()),
+        ("deny_purge", base("a16").with_deny_purge()),
+        ("allow_rollup_hdrs", base("a17").with_rollup()),
+        ("allow_direct", base("a18").with_direct_get()),
+        ("sources", base("a19").with_source(source().with_filter("origin.x"))),
+        ("mirror", StreamConfig::new("a20", [""; 0]).with_mirror(source())),
+        ("subject_transform", StreamConfig::new("a21", ["a.>"]).with_subject_transform(transform)),
+        (
+            "republish",
+            StreamConfig::new("a22", ["c.>"]).with_republish(Republish { source: "c.>".into(), ..republish }),
+        ),
+        ("consumer_limits", base("a23").with_consumer_limits(MINUTE, 10)),
+        ("allow_msg_ttl", base("a24").with_message_ttl()),
+        ("subject_delete_marker_ttl", base("a25").with_delete_marker_ttl(MINUTE)),
+        ("allow_atomic", base("a26").with_atomic_publish()),
+        ("allow_batched", base("a27").with_batch_publish()),
+        ("allow_msg_schedules", base("a28").with_schedules()),
+        ("allow_msg_counter", base("a29").with_counters().with_direct_get()),
+        ("persist_mode", base("a30").with_async_persistence()),
+        ("no_ack", base("a31").with_no_ack()),
+        ("description", base("a32").with_description("text")),
+        ("metadata", base("a33").with_metadata("k", "v")),
+    ];
+    for (field, config) in variants {
+        let made = jetstream.stream(config.clone()).await;
+        assert!(made.is_ok(), "{field}: {made:?}");
+        assert_eq!(jetstream.differences(&config).await.unwrap(), [], "{field}");
+        // What is declared matters: the plain stream of that name is another one.
+        let plain = jetstream.differences(&base(config.name())).await.unwrap();
+        let differs = plain.iter().any(|found| found.field.contains(field));
+        assert!(differs || field == "placement", "{field} is not among {plain:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_setting_of_a_consumer_reaches_the_server_and_comes_back() {
+    let stream = stream().await;
+    let name = "g".to_owned();
+    let base = |name: &str| ConsumerConfig::durable(name);
+    let variants: Vec<(&str, ConsumerConfig)> = vec![
+        ("filter", base("c1").with_filter("orders.a")),
+        ("filter", base("c2").with_filter("orders.a").with_filter("orders.b")),
+        ("deliver_policy", base("c3").with_deliver_policy(DeliverPolicy::Last)),
+        ("deliver_policy", base("c4").with_deliver_policy(DeliverPolicy::LastPerSubject).with_filter("orders.>")),
+        ("deliver_policy", base("c5").with_deliver_policy(DeliverPolicy::New)),
+        ("opt_start_seq", base("c6").with_deliver_policy(DeliverPolicy::FromSequence(5))),
+        ("opt_start_time", base("c7").with_deliver_policy(DeliverPolicy::FromTime(SystemTime::now()))),
+        ("replay_policy", base("c8").with_replay_policy(ReplayPolicy::Original)),
+        ("ack_wait", base("c9").with_ack_wait(MINUTE)),
+        ("max_deliver", base("c10").with_max_deliver(5)),
+        ("max_ack_pending", base("c11").with_max_ack_pending(5)),
+        ("backoff", base("c12").with_backoff([MINUTE, MINUTE * 2])),
+        ("headers_only", base("c13").with_headers_only()),
+        ("inactive_threshold", base("c14").with_inactive_threshold(MINUTE)),
+        ("num_replicas", base("c15").with_replicas(1)),
+        ("mem_storage", base("c16").with_memory_storage()),
+        (
+            "priority_policy",
+            base("c17").with_priority_group(PriorityGroup::Pinned { name: name.clone(), timeout: MINUTE }),
+        ),
+        (
+            "priority_groups",
+            base("c18").with_priority_group(PriorityGroup::Overflow {
+                name: name.clone(),
+                min_pending: 1,
+                min_ack_pending: 1,
+            }),
+        ),
+        ("priority_policy", base("c19").with_priority_group(PriorityGroup::Prioritized { name, priority: 1 })),
+        ("description", base("c20").with_description("text")),
+        ("metadata", base("c21").with_metadata("k", "v")),
+    ];
+    for (field, config) in variants {
+        for time in ["first", "second"] {
+            let made = stream.consumer(config.clone()).await;
+            assert!(made.is_ok(), "{field} for the {time} time: {made:?}");
+        }
+        let plain = stream.consumer(base(config.name().unwrap())).await.map(drop).unwrap_err();
+        assert!(plain.to_string().contains(field), "{field}: {plain}");
+    }
+}
+
+#[tokio::test]
+async fn a_consumer_that_differs_is_refused_or_fixed() {
+    let stream = stream().await;
+    stream.consumer(ConsumerConfig::durable("d")).await.unwrap();
+    let other = ConsumerConfig::durable("d").with_max_deliver(3).with_filter("orders.a");
+    let error = stream.consumer(other.clone()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("`max_deliver` is not set, declared is 3"), "{error}");
+    stream.consumer(other.clone().with_on_difference(OnDifference::Update)).await.unwrap();
+    stream.consumer(other).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_refused_without_asking() {
+    let jetstream = jetstream().await;
+    for config in [
+        StreamConfig::new("", ["a"]),
+        StreamConfig::new("a.b", ["a"]),
+        StreamConfig::new("a", [""; 0]),
+        StreamConfig::new("a", ["a.>", "a.b"]),
+        StreamConfig::new("a", ["a"]).with_max_messages(0),
+    ] {
+        assert_eq!(jetstream.stream(config).await.unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+    let stream = jetstream.stream(config()).await.unwrap();
+    for config in [
+        ConsumerConfig::durable("a b"),
+        ConsumerConfig::durable("a").with_max_deliver(0),
+        ConsumerConfig::durable("a").with_ack_wait(Duration::ZERO),
+    ] {
+        assert_eq!(stream.consumer(config).await.unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_is_not_there_is_said_to_be_missing() {
+    let jetstream = jetstream().await;
+    assert_eq!(jetstream.existing_stream("nowhere").await.unwrap_err().kind(), ErrorKind::Rejected);
+    assert!(!jetstream.delete_stream("nowhere").await.unwrap());
+    jetstream.stream(config()).await.unwrap();
+    assert_eq!(jetstream.existing_stream("orders").await.unwrap().name(), "orders");
+    assert!(jetstream.delete_stream("orders").await.unwrap());
+}

@@ -1,0 +1,119 @@
+//! Publishing: from a message to the client's buffer, and from there to the server.
+
+use async_nats::client::traits::Publisher as _;
+use async_nats::connection::State;
+use async_nats::message::OutboundMessage;
+use async_nats::{Request, RequestErrorKind};
+use bytes::Bytes;
+use flux_core::{Error, ErrorKind, Message, Publisher, Result};
+use tokio::time::timeout;
+
+use crate::{Nats, error, wire};
+
+/// The message is in the client's buffer. Whether the server gets it, [`Nats::flush`] tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Buffered;
+
+/// The server has taken everything that was sent before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Flushed;
+
+/// # Delivery
+/// At most once. What is in the buffer when the connection breaks may be lost.
+///
+/// # Ordering
+/// One bus keeps the order in which it was asked to send.
+///
+/// # Cancel safety
+/// A future that is dropped before it is done has sent nothing.
+///
+/// # Errors
+/// [`ErrorKind::TooLarge`] before anything is sent, with both sizes. [`ErrorKind::Closed`]. A buffer that is full is not an
+/// error: `send` waits, also while the connection is down.
+impl Publisher<Bytes> for Nats {
+    type Receipt = Buffered;
+
+    async fn send(&self, message: Message<Bytes>) -> Result<Buffered> {
+        let Message { subject, headers, payload } = message;
+        let sent = match self.check_size(wire::size(&headers, &payload)) {
+            Ok(()) => {
+                let to = wire::Borrowed(&subject);
+                let sent = match self.native_headers(&headers) {
+                    None => self.client().publish(to, payload).await,
+                    Some(headers) => self.client().publish_with_headers(to, headers, payload).await,
+                };
+                sent.map_err(error::from_publish)
+            }
+            Err(error) => Err(error),
+        };
+        match sent {
+            Ok(()) => Ok(Buffered),
+            Err(error) => Err(error.with_operation("publish").with_subject(subject)),
+        }
+    }
+
+    async fn flush(&self) -> Result<()> {
+        Self::flush(self).await.map(drop)
+    }
+}
+
+impl Nats {
+    /// Waits until the server has taken everything that this bus has sent: one round trip.
+    ///
+    /// # Cancel safety
+    /// Dropping the future only stops waiting.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] when the connection is down, and [`ErrorKind::TimedOut`] when no answer came, both after the
+    /// request timeout. [`ErrorKind::Closed`].
+    pub async fn flush(&self) -> Result<Flushed> {
+        let limit = self.config().request_timeout;
+        let answered = match timeout(limit, self.round_trip()).await {
+            Ok(result) => result,
+            Err(_) => Err(self.overdue("no answer from the server within", limit)),
+        };
+        answered.map(|()| Flushed).map_err(|error| error.with_operation("flush"))
+    }
+
+    /// Waits for the answer that the server itself gives to a request nobody listens to. The server works in the order it is
+    /// told, so everything before has been done then.
+    pub(crate) async fn round_trip(&self) -> Result<()> {
+        let client = self.client();
+        match client.send_request(client.new_inbox(), Request::new().timeout(None)).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == RequestErrorKind::NoResponders => Ok(()),
+            Err(error) => Err(error::from_request(error)),
+        }
+    }
+
+    /// The error of what did not end in time.
+    pub(crate) fn overdue(&self, what: &str, limit: std::time::Duration) -> Error {
+        match self.client().connection_state() {
+            State::Connected => Error::new(ErrorKind::TimedOut, format!("{what} {limit:?}")),
+            state => Error::new(ErrorKind::Unavailable, format!("{what} {limit:?}, the connection is {state}")),
+        }
+    }
+
+    /// Refuses what the server would refuse by closing the connection.
+    pub(crate) fn check_size(&self, size: usize) -> Result<()> {
+        let limit = self.client().max_payload();
+        if size > limit {
+            let text = format!("headers and payload of {size} bytes are over the server's limit of {limit}");
+            return Err(Error::new(ErrorKind::TooLarge, text));
+        }
+        Ok(())
+    }
+
+    /// Puts a message into the client's buffer, once there is room.
+    pub(crate) async fn hand_over(
+        &self,
+        subject: async_nats::Subject,
+        headers: Option<async_nats::HeaderMap>,
+        payload: Bytes,
+    ) -> Result<()> {
+        let message = OutboundMessage { subject, reply: None, payload, headers };
+        self.client().publish_message(message).await.map_err(error::from_publish)
+    }
+}

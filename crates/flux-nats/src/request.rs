@@ -1,0 +1,176 @@
+//! Asking and answering: one responder gets each request, and every request gets its answer or an error.
+
+mod many;
+mod reply;
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_nats::{HeaderMap, Request, RequestErrorKind};
+use bytes::Bytes;
+use flux_core::{Delivery, Headers, Message, Metadata, Requester, Responder, Result, Subject, SubjectFilter, header};
+use futures_core::Stream;
+
+pub use many::{Many, NatsAnswers, RequestMany, TypedAnswers};
+pub use reply::NatsReply;
+
+use crate::service::Live;
+use crate::subscriber::Subscription;
+use crate::{Nats, error, wire};
+
+/// # Delivery
+/// One member of the responders' queue group gets the request. It carries `X-Deadline`, so that the handler can tell what is
+/// left; see [`Message::time_left`].
+///
+/// # Errors
+/// [`ErrorKind::NoResponder`](flux_core::ErrorKind::NoResponder) at once when nobody listens.
+/// [`ErrorKind::TimedOut`](flux_core::ErrorKind::TimedOut), or [`ErrorKind::Unavailable`](flux_core::ErrorKind::Unavailable) when
+/// the connection is down, after [`request_timeout`](crate::NatsConfig::request_timeout) or at the request's own `X-Deadline`,
+/// whichever is sooner. [`ErrorKind::Remote`](flux_core::ErrorKind::Remote) for an answer that says error.
+/// [`ErrorKind::TooLarge`](flux_core::ErrorKind::TooLarge).
+impl Requester<Bytes, Bytes> for Nats {
+    async fn ask(&self, request: Message<Bytes>) -> Result<Message<Bytes>> {
+        let Message { subject, headers, payload } = request;
+        let limit = self.config().request_timeout;
+        match self.exchange(&subject, &headers, payload, limit).await {
+            Ok(answer) => reply::read(&subject, answer),
+            Err(error) => Err(error),
+        }
+        .map_err(|error| error.with_operation("request").with_subject(subject))
+    }
+}
+
+impl Nats {
+    /// Sends a request and waits for the first answer.
+    async fn exchange(
+        &self,
+        subject: &Subject,
+        headers: &Headers,
+        payload: Bytes,
+        limit: Duration,
+    ) -> Result<async_nats::Message> {
+        let (native, size, limit) = self.request_headers(headers, &payload, limit);
+        self.check_size(size)?;
+        let request = Request { payload: Some(payload), headers: native, timeout: Some(Some(limit)), inbox: None };
+        match self.client().send_request(wire::Borrowed(subject), request).await {
+            Ok(answer) => Ok(answer),
+            Err(error) if error.kind() == RequestErrorKind::TimedOut => Err(self.overdue("no answer within", limit)),
+            Err(error) => Err(error::from_request(error)),
+        }
+    }
+}
+
+impl Nats {
+    /// The headers of a request with its deadline, the size of the whole, and how long to wait: for `limit`, or until the
+    /// deadline that the request has already.
+    fn request_headers(
+        &self,
+        headers: &Headers,
+        payload: &Bytes,
+        limit: Duration,
+    ) -> (Option<HeaderMap>, usize, Duration) {
+        let mut size = wire::size(headers, payload);
+        let mut native = self.native_headers(headers);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        if let Some(own) = own_deadline(headers) {
+            return (native, size, limit.min(own.saturating_sub(now)));
+        }
+        let deadline = u64::try_from(now.saturating_add(limit).as_millis()).unwrap_or(u64::MAX);
+        size += wire::set_deadline(&mut native, deadline);
+        (native, size, limit)
+    }
+}
+
+/// The deadline that a request has already.
+fn own_deadline(headers: &Headers) -> Option<Duration> {
+    headers.get(&header::DEADLINE)?.parse().ok().map(Duration::from_millis)
+}
+
+/// Responders are members of the queue group [`responder_group`](crate::NatsConfig::responder_group).
+///
+/// # Errors
+/// As [`Subscriber`](flux_core::Subscriber), in the stream as well.
+impl Responder<Bytes, Bytes> for Nats {
+    type Reply = NatsReply;
+    type Requests = NatsRequests;
+
+    async fn listen(&self, filter: &str) -> Result<NatsRequests> {
+        let joined = self.join(filter, Some(&self.config().responder_group)).await;
+        let subscription = joined.map_err(|error| error.with_operation("listen"))?;
+        Ok(NatsRequests::new(self.clone(), subscription, None))
+    }
+}
+
+/// The requests that one responder gets. Dropped, it withdraws the responder; requests that had arrived and were not taken are
+/// answered with code `503`.
+pub struct NatsRequests {
+    filter: SubjectFilter,
+    subscription: Option<Subscription>,
+    nats: Nats,
+    /// The endpoint of a service, if it is one.
+    live: Option<Live>,
+}
+
+impl NatsRequests {
+    pub(crate) fn new(nats: Nats, subscription: Subscription, live: Option<Live>) -> Self {
+        Self { filter: subscription.filter.clone(), subscription: Some(subscription), nats, live }
+    }
+
+    /// What it listens to.
+    #[must_use]
+    pub const fn filter(&self) -> &SubjectFilter {
+        &self.filter
+    }
+
+    /// Withdraws the responder; the stream hands over the requests that had arrived, and ends.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Closed`](flux_core::ErrorKind::Closed).
+    pub async fn drain(&mut self) -> Result<()> {
+        match &mut self.subscription {
+            Some(subscription) => {
+                subscription.subscriber.drain().await.map_err(|error| error::closed(error).with_operation("drain"))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Stream for NatsRequests {
+    type Item = Result<Delivery<Bytes, NatsReply>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Self { subscription, nats, live, .. } = &mut *self;
+        let Some(Subscription { subscriber, subjects, .. }) = subscription else { return Poll::Ready(None) };
+        Pin::new(subscriber).poll_next(cx).map(|native| {
+            let mut native = native?;
+            let reply = NatsReply::new(nats, native.reply.take(), live.as_ref().map(Live::begin));
+            Some(match subjects.message(native) {
+                Ok(message) => Ok(Delivery::new(message, Metadata::default(), reply)),
+                // The requester is told by the reply that is dropped here.
+                Err(error) => Err(error.with_operation("receive")),
+            })
+        })
+    }
+}
+
+impl Drop for NatsRequests {
+    fn drop(&mut self) {
+        let Some(mut subscription) = self.subscription.take() else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let nats = self.nats.clone();
+        runtime.spawn(async move {
+            if subscription.subscriber.drain().await.is_ok() {
+                reply::refuse_all(&nats, &mut subscription.subscriber).await;
+            }
+        });
+    }
+}
+
+impl fmt::Debug for NatsRequests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NatsRequests").field("filter", &self.filter).finish_non_exhaustive()
+    }
+}

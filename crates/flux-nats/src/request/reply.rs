@@ -1,0 +1,187 @@
+//! The way back of an answer, and how it says error.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Waker};
+
+use async_nats::HeaderMap;
+use async_nats::message::OutboundMessage;
+use bytes::Bytes;
+use flux_core::{Error, ErrorKind, HeaderValue, Headers, Message, RemoteError, Reply, Result, Subject, header, next};
+
+use crate::service::Work;
+use crate::{Nats, wire};
+
+/// The longest text of an error that travels in a header, in bytes.
+const MAX_TEXT: usize = 4096;
+
+const DROPPED: &str = "the request was dropped without an answer";
+const LEFT: &str = "the responder left before it took the request";
+
+/// Answers one request. Dropped without an answer, it tells the requester so at once, with code `500`.
+pub struct NatsReply {
+    nats: Nats,
+    /// `None` once it is answered, or when nobody asked for an answer.
+    to: Option<async_nats::Subject>,
+    /// What a service counts; `None` once it is counted.
+    work: Option<Work>,
+}
+
+impl NatsReply {
+    pub(crate) fn new(nats: &Nats, to: Option<async_nats::Subject>, work: Option<Work>) -> Self {
+        Self { nats: nats.clone(), to, work }
+    }
+
+    /// The request is dealt with.
+    fn end(&mut self, error: Option<&RemoteError>) {
+        if let Some(work) = self.work.take() {
+            work.end(error);
+        }
+    }
+}
+
+impl NatsReply {
+    /// Gives one of several answers to a requester that [asked for many](crate::RequestMany). [`finish`](Self::finish) marks
+    /// their end; an error ends them, too.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TooLarge`] and [`ErrorKind::Closed`]. An answer
+    /// without payload and headers is [`ErrorKind::InvalidInput`]: it would be the end mark.
+    pub async fn send(&self, answer: Message<Bytes>) -> Result<()> {
+        let Some(to) = self.to.clone() else { return Ok(()) };
+        let sent = match self.nats.check_size(wire::size(&answer.headers, &answer.payload)) {
+            Ok(()) if answer.payload.is_empty() && answer.headers.is_empty() => {
+                Err(Error::new(ErrorKind::InvalidInput, "an empty answer without headers would be the end mark"))
+            }
+            Ok(()) => self.nats.hand_over(to, self.nats.native_headers(&answer.headers), answer.payload).await,
+            Err(error) => Err(error),
+        };
+        sent.map_err(|error| error.with_operation("reply"))
+    }
+
+    /// Marks the end of several answers.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Closed`].
+    pub async fn finish(mut self) -> Result<()> {
+        self.end(None);
+        let Some(to) = self.to.take() else { return Ok(()) };
+        self.nats.hand_over(to, None, Bytes::new()).await.map_err(|error| error.with_operation("reply"))
+    }
+}
+
+impl Reply<Bytes> for NatsReply {
+    async fn reply(mut self, answer: Result<Message<Bytes>, RemoteError>) -> Result<()> {
+        let (answer, refused) = match answer {
+            Ok(message) => match self.nats.check_size(wire::size(&message.headers, &message.payload)) {
+                Ok(()) => (Ok(message), None),
+                // The requester must not wait for an answer that will never come.
+                Err(error) => (Err(RemoteError::new(RemoteError::INTERNAL, error.to_string())), Some(error)),
+            },
+            Err(remote) => (Err(remote), None),
+        };
+        self.end(answer.as_ref().err());
+        let Some(to) = self.to.take() else { return Ok(()) };
+        let sent = match answer {
+            Ok(Message { headers, payload, .. }) => {
+                self.nats.hand_over(to, self.nats.native_headers(&headers), payload).await
+            }
+            Err(remote) => {
+                let details = remote.details().cloned().unwrap_or_default();
+                self.nats.hand_over(to, Some(error_headers(&remote)), details).await
+            }
+        };
+        match refused {
+            Some(error) => Err(error),
+            None => sent,
+        }
+        .map_err(|error| error.with_operation("reply"))
+    }
+}
+
+impl Drop for NatsReply {
+    fn drop(&mut self) {
+        let remote = RemoteError::new(RemoteError::INTERNAL, DROPPED);
+        self.end(Some(&remote));
+        if let Some(to) = self.to.take() {
+            let headers = error_headers(&remote);
+            send_now(
+                &self.nats,
+                OutboundMessage { subject: to, reply: None, payload: Bytes::new(), headers: Some(headers) },
+            );
+        }
+    }
+}
+
+impl fmt::Debug for NatsReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NatsReply").field("to", &self.to).finish_non_exhaustive()
+    }
+}
+
+/// Hands a message over without waiting, or beside, when the buffer is full.
+fn send_now(nats: &Nats, message: OutboundMessage) {
+    use async_nats::client::traits::Publisher as _;
+    let client = nats.client().clone();
+    let mut sending = Box::pin(async move { client.publish_message(message).await });
+    if sending.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending()
+        && let Ok(runtime) = tokio::runtime::Handle::try_current()
+    {
+        runtime.spawn(sending);
+    }
+}
+
+/// Answers whatever a responder that has left did not take.
+pub(super) async fn refuse_all(nats: &Nats, subscriber: &mut async_nats::Subscriber) {
+    let mut subscriber = Pin::new(subscriber);
+    while let Some(native) = next(subscriber.as_mut()).await {
+        if let Some(to) = native.reply {
+            let headers = error_headers(&RemoteError::new("503", LEFT));
+            if nats.hand_over(to, Some(headers), Bytes::new()).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// How an answer says that it is an error.
+fn error_headers(remote: &RemoteError) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let text = HeaderValue::lossy(remote.message(), MAX_TEXT);
+    let code = HeaderValue::lossy(remote.code(), MAX_TEXT);
+    for (name, value) in [
+        (header::SERVICE_ERROR, text.as_str()),
+        (header::SERVICE_ERROR_CODE, code.as_str()),
+        (header::STATUS, "error"),
+        (header::ERROR_CODE, code.as_str()),
+    ] {
+        headers.insert(name.as_str(), value);
+    }
+    headers
+}
+
+/// The answer as flux has it; under the subject that was asked, because that of the inbox means nothing.
+pub(super) fn read(subject: &Subject, answer: async_nats::Message) -> Result<Message<Bytes>> {
+    let headers = match &answer.headers {
+        Some(map) if !map.is_empty() => wire::read_headers(map)?,
+        _ => Headers::new(),
+    };
+    let failed = if wire::is_lone_content_type(&headers) { None } else { remote_error(&headers, &answer.payload) };
+    match failed {
+        Some(remote) => Err(remote.into()),
+        None => Ok(Message { subject: subject.clone(), headers, payload: answer.payload }),
+    }
+}
+
+/// The error that an answer says it is, if it does.
+fn remote_error(headers: &Headers, payload: &Bytes) -> Option<RemoteError> {
+    let text = headers.get(&header::SERVICE_ERROR);
+    let code = headers.get(&header::ERROR_CODE).or_else(|| headers.get(&header::SERVICE_ERROR_CODE));
+    let failed = matches!(headers.get(&header::STATUS), Some("error" | "fail"));
+    if text.is_none() && !headers.contains(&header::SERVICE_ERROR_CODE) && !failed {
+        return None;
+    }
+    let code = code.unwrap_or(RemoteError::INTERNAL).to_owned();
+    let remote = RemoteError::new(code, text.or_else(|| headers.get(&header::ERROR)).unwrap_or_default().to_owned());
+    Some(if payload.is_empty() { remote } else { remote.with_details(payload.clone()) })
+}

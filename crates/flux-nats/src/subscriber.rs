@@ -1,0 +1,124 @@
+//! Subscribing, alone or as a member of a queue group.
+
+use std::fmt;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use async_nats::connection::State;
+use bytes::Bytes;
+use flux_core::{Delivery, Metadata, NoAck, QueueSubscriber, Result, SubjectFilter, Subscriber};
+use futures_core::Stream;
+use tokio::time::timeout;
+
+use crate::monitor::Watched;
+use crate::wire::Subjects;
+use crate::{Nats, error};
+
+/// How long a connected server may take to confirm a subscription before it counts as live without.
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(1);
+
+/// # Delivery
+/// At most once, and only while the subscription is there. It is live when `subscribe` returns, for publishers on other
+/// connections as well; while the connection is down, `subscribe` waits for it. What comes faster than it is taken is dropped
+/// once [`subscription_capacity`](crate::NatsConfig::subscription_capacity) messages wait; see [`Monitor::slow_consumers`](crate::Monitor::slow_consumers).
+///
+/// # Ordering
+/// In the order of each publisher.
+///
+/// # Errors
+/// [`ErrorKind::InvalidSubject`](flux_core::ErrorKind::InvalidSubject) and [`ErrorKind::Closed`](flux_core::ErrorKind::Closed).
+/// In the stream, what another client published and flux would not: a subject or a header that is not valid.
+impl Subscriber<Bytes> for Nats {
+    type Acker = NoAck;
+    type Deliveries = NatsDeliveries;
+
+    async fn subscribe(&self, filter: &str) -> Result<NatsDeliveries> {
+        self.join(filter, None).await.map(NatsDeliveries).map_err(|error| error.with_operation("subscribe"))
+    }
+}
+
+/// The server shares the messages out among the members, at random.
+impl QueueSubscriber<Bytes> for Nats {
+    async fn subscribe_group(&self, filter: &str, group: &str) -> Result<NatsDeliveries> {
+        self.join(filter, Some(group)).await.map(NatsDeliveries).map_err(|error| error.with_operation("subscribe"))
+    }
+}
+
+impl Nats {
+    /// A subscription that is live.
+    pub(crate) async fn join(&self, filter: &str, group: Option<&str>) -> Result<Subscription> {
+        let filter = SubjectFilter::new(filter)?;
+        let native = async_nats::Subject::from(filter.as_str());
+        let subscriber = match group {
+            Some(group) => self.client().queue_subscribe(native, group.to_owned()).await,
+            None => self.client().subscribe(native).await,
+        };
+        let subscriber = subscriber.map_err(error::from_subscribe)?;
+        let watched = self.monitor().watch(&subscriber, &filter);
+        let subscription = Subscription { subscriber, filter, subjects: Subjects::new(), _watched: watched };
+        self.confirm().await?;
+        Ok(subscription)
+    }
+
+    /// Waits until the server knows of the subscriptions made so far.
+    pub(crate) async fn confirm(&self) -> Result<()> {
+        let mut answer = pin!(self.round_trip());
+        loop {
+            match timeout(CONFIRMED_WITHIN, answer.as_mut()).await {
+                Ok(answered) => return answered,
+                // Permissions can forbid the round trip while they allow the subscription.
+                Err(_) if self.client().connection_state() == State::Connected => return Ok(()),
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+/// A subscription of the client's, read as flux has it.
+pub(crate) struct Subscription {
+    pub(crate) subscriber: async_nats::Subscriber,
+    pub(crate) filter: SubjectFilter,
+    pub(crate) subjects: Subjects,
+    _watched: Watched,
+}
+
+/// The deliveries of one subscription. Dropped, it unsubscribes, and what was not taken is gone.
+pub struct NatsDeliveries(Subscription);
+
+impl NatsDeliveries {
+    /// What it is subscribed to.
+    #[must_use]
+    pub const fn filter(&self) -> &SubjectFilter {
+        &self.0.filter
+    }
+
+    /// Unsubscribes; the stream hands over what had arrived, and ends.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Closed`](flux_core::ErrorKind::Closed).
+    pub async fn drain(&mut self) -> Result<()> {
+        self.0.subscriber.drain().await.map_err(|error| error::closed(error).with_operation("drain"))
+    }
+}
+
+impl Stream for NatsDeliveries {
+    type Item = Result<Delivery<Bytes>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Subscription { subscriber, subjects, .. } = &mut self.0;
+        Pin::new(subscriber).poll_next(cx).map(|native| {
+            let message = subjects.message(native?);
+            Some(match message {
+                Ok(message) => Ok(Delivery::new(message, Metadata::default(), NoAck)),
+                Err(error) => Err(error.with_operation("receive")),
+            })
+        })
+    }
+}
+
+impl fmt::Debug for NatsDeliveries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NatsDeliveries").field("filter", self.filter()).finish_non_exhaustive()
+    }
+}

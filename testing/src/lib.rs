@@ -1,0 +1,5 @@
+//! What tests of several crates share.
+
+mod peer;
+
+pub use peer::Peer;
