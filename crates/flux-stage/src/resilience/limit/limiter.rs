@@ -157,6 +157,20 @@ impl Limiter {
     }
 }
 
+/// A limiter for one stage.
+impl From<Rate> for Limiter {
+    fn from(rate: Rate) -> Self {
+        Self::new(rate)
+    }
+}
+
+/// The same limiter, for another stage.
+impl From<&Self> for Limiter {
+    fn from(limiter: &Self) -> Self {
+        limiter.clone()
+    }
+}
+
 /// One place in the line.
 struct Place<'l>(&'l AtomicU32);
 
