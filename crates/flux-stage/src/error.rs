@@ -123,7 +123,7 @@ impl<E: StdError + 'static> StdError for IndexedError<E> {
     }
 }
 
-/// Some of many inputs or stages failed: those of [`FanOut`](crate::FanOut), [`MapEach`](crate::MapEach) or [`Race`](crate::Race).
+/// Some of many inputs or stages failed: those of a `FanOut`, `MapEach` or `Race`.
 ///
 /// The source is the first of them by index; [`failures`](Self::failures) has all that are known.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,8 +11,8 @@ use crate::{Describe, Shape};
 
 /// Runs each call as a task of tokio's, so that calls can use several processors at the same time.
 ///
-/// The one stage that is parallel and not only concurrent: put it inside a [`MapEach`](crate::MapEach) or
-/// [`FanOut`](crate::FanOut), which bounds how many there are. It pays where a call computes for longer than the few
+/// The one stage that is parallel and not only concurrent: put it inside a `MapEach` or
+/// `FanOut`, which bounds how many there are. It pays where a call computes for longer than the few
 /// microseconds a task costs. A panic goes on in the caller; the current [`Scope`], trace and metrics travel along.
 ///
 /// ```

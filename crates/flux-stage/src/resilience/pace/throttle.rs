@@ -11,7 +11,7 @@ use crate::{Describe, Shape};
 
 /// Runs the stage at most once in each interval and leaves out what comes in between: `Some(output)` or `None`.
 ///
-/// [`RateLimit`](crate::RateLimit) refuses or delays instead.
+/// `RateLimit` refuses or delays instead.
 ///
 /// ```
 /// use std::time::Duration;
