@@ -4,9 +4,16 @@ mod bucket;
 mod limiter;
 mod rate;
 
-/// What the bucket is built on. The model checker builds it on its own atomics.
+/// What the limiter is built on. The model checker builds it on its own atomics, locks and clock.
 mod sync {
-    pub(super) use std::sync::atomic::{AtomicU64, Ordering};
+    pub(super) use std::sync::Mutex;
+    pub(super) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+    pub(super) use arc_swap::ArcSwap;
+    /// Served in the order of asking.
+    pub(super) use tokio::sync::Mutex as Line;
+    pub(super) use tokio::sync::Notify;
+    pub(super) use tokio::time::{Instant, timeout, timeout_at};
 }
 
 use std::time::Duration;
