@@ -8,3 +8,7 @@ pub mod failures {}
 
 #[doc = include_str!("guide/testing.md")]
 pub mod testing {}
+
+#[cfg(all(feature = "mem", feature = "stage", feature = "telemetry"))]
+#[doc = include_str!("guide/resilience.md")]
+pub mod resilience {}
