@@ -1,29 +1,39 @@
-//! The main example on real data, on each transport.
+//! The examples on real data: flights on each transport, and the import that survives an outage.
 
 use serde_json::Value;
 
 use crate::cargo::Cargo;
+use crate::failure::Failure;
 use crate::step::{Checked, Outcome};
 use crate::workspace::Workspace;
 
 const TRANSPORTS: &[&str] = &["mem", "stream", "nats", "jetstream"];
 
-/// The step; the program asserts its own invariants and says so by its exit status.
+/// The step; each program asserts its own invariants and says so by its exit status.
 pub(crate) fn run(_: &Workspace) -> Outcome {
     let mut count = 0;
     for transport in TRANSPORTS {
-        let mut json = String::new();
-        Cargo::new(["run", "--quiet", "--release", "-p", "flux-examples", "--bin", "flights"])
-            .args(["--", "--json", "--transport", transport])
-            .each_line(|line| json.push_str(line))?;
-        count += lines(&json).map_err(|why| format!("flights on {transport}: {why}"))?;
-        println!("{json}");
+        let json = report("flights", &["--transport", transport])?;
+        count += lines(&json, &["decoded", "dead_letters"]).map_err(|why| format!("flights on {transport}: {why}"))?;
     }
+    let json = report("resilient_import", &[])?;
+    count +=
+        lines(&json, &["undecodable", "stored", "duplicates"]).map_err(|why| format!("resilient_import: {why}"))?;
     Ok(Checked { count, what: "flights" })
 }
 
-/// The number of input lines that the report accounts for.
-fn lines(json: &str) -> Result<usize, String> {
+/// What the example prints with `--json`.
+fn report(example: &str, args: &[&str]) -> Result<String, Failure> {
+    let mut json = String::new();
+    Cargo::new(["run", "--quiet", "--release", "-p", "flux-examples", "--bin", example, "--", "--json"])
+        .args(args)
+        .each_line(|line| json.push_str(line))?;
+    println!("{json}");
+    Ok(json)
+}
+
+/// The number of input lines, each of which is accounted for by one of `parts`.
+fn lines(json: &str, parts: &[&str]) -> Result<usize, String> {
     let report: Value =
         serde_json::from_str(json).map_err(|error| format!("no JSON object on standard output: {error}"))?;
     let number = |name: &str| {
@@ -32,8 +42,9 @@ fn lines(json: &str) -> Result<usize, String> {
         found.ok_or_else(|| format!("the report lacks a number `{name}`"))
     };
     let lines = number("lines")?;
-    if lines == 0 || lines != number("decoded")? + number("dead_letters")? {
-        return Err(format!("lines, decoded and dead letters do not add up: {json}"));
+    let accounted: usize = parts.iter().map(|part| number(part)).sum::<Result<_, _>>()?;
+    if lines == 0 || lines != accounted {
+        return Err(format!("lines and {} do not add up: {json}", parts.join(", ")));
     }
     Ok(lines)
 }
@@ -44,14 +55,15 @@ mod tests {
 
     #[test]
     fn a_report_must_add_up() {
-        assert_eq!(lines(r#"{"lines": 3, "decoded": 2, "dead_letters": 1}"#), Ok(3));
+        let parts = ["decoded", "dead_letters"];
+        assert_eq!(lines(r#"{"lines": 3, "decoded": 2, "dead_letters": 1}"#, &parts), Ok(3));
         for json in [
             "",
             "{}",
             r#"{"lines": 0, "decoded": 0, "dead_letters": 0}"#,
             r#"{"lines": 3, "decoded": 2, "dead_letters": 0}"#,
         ] {
-            assert!(lines(json).is_err(), "{json}");
+            assert!(lines(json, &parts).is_err(), "{json}");
         }
     }
 }

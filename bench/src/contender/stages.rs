@@ -77,6 +77,8 @@ pub fn named(name: &'static str) -> Stages {
         "hedge" => |n, clock| calls(n, clock, |n| n, || Hedge::new(add, Duration::from_secs(1))),
         "load shed" => |n, clock| calls(n, clock, |n| n, || LoadShed::new(add, WIDTH)),
         "map of 100 items" => |n, clock| calls(n, clock, |n| (n..n + ITEMS).collect::<Vec<_>>(), || MapEach::new(add)),
+        #[cfg(feature = "telemetry")]
+        "metered" => |n, clock| calls(n, clock, |n| n, || flux_stage::Metered::new("add", add)),
         "parallel, 10 wide" => |n, clock| {
             let sum = |parts: Vec<u64>| Ok::<u64, FanOutError<Error>>(parts.into_iter().sum());
             calls(n, clock, |n| n, || Parallel::new(FanOut::new([add; WIDTH]), sum))
@@ -87,6 +89,8 @@ pub fn named(name: &'static str) -> Stages {
         },
         "retry" => |n, clock| calls(n, clock, |n| n, || Retry::new(add)),
         "timeout" => |n, clock| calls(n, clock, |n| n, || Timeout::new(add, Duration::from_secs(1))),
+        #[cfg(feature = "telemetry")]
+        "traced" => |n, clock| calls(n, clock, |n| n, || flux_stage::Traced::new("add", add)),
         _ => |n, clock| calls(n, clock, |n| n, || add),
     };
     Stages { name, run }

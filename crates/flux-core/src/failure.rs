@@ -1,6 +1,5 @@
 //! What a handler returns when it could not do its work.
 
-use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
@@ -35,8 +34,8 @@ impl FailureClass {
 
 /// Why a handler failed, and what should happen to the message.
 ///
-/// Any [`std::error::Error`] converts to [`FailureClass::Retry`], so `?` works. flux's own [`Error`] is permanent when it
-/// says that it is not retryable. A type of yours chooses its own class by `impl From<MyError> for Failure` as long as it
+/// Any [`std::error::Error`] converts to [`FailureClass::Retry`], so `?` works. flux's own [`Error`], by itself or among the
+/// causes, is permanent when it says that it is not retryable. A type of yours chooses its own class by `impl From<MyError> for Failure` as long as it
 /// does not implement [`std::error::Error`]; elsewhere [`OrFail`] names the class on the spot:
 ///
 /// ```
@@ -96,26 +95,25 @@ impl Failure {
     /// [`RemoteError::INTERNAL`] with the error's text.
     #[must_use]
     pub fn to_remote(&self) -> RemoteError {
-        let mut cause: Option<&(dyn StdError + 'static)> = Some(&*self.source);
-        while let Some(error) = cause {
-            if let Some(remote) = error.downcast_ref::<RemoteError>() {
-                return remote.clone();
-            }
-            cause = error.source();
-        }
-        RemoteError::new(RemoteError::INTERNAL, self.to_string())
+        let remote = among_causes::<RemoteError>(&*self.source);
+        remote.cloned().unwrap_or_else(|| RemoteError::new(RemoteError::INTERNAL, self.to_string()))
     }
 }
 
 impl<E: StdError + Send + Sync + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        let class = match (&error as &dyn Any).downcast_ref::<Error>() {
+        let class = match among_causes::<Error>(&error) {
             Some(error) if !error.is_retryable() => FailureClass::Permanent,
             Some(error) => error.retry_after().map_or(FailureClass::Retry, FailureClass::RetryAfter),
             None => FailureClass::Retry,
         };
         Self::new(class, error)
     }
+}
+
+/// The outermost `E`: the error itself, or the first of its causes that is one.
+fn among_causes<'e, E: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e E> {
+    std::iter::successors(Some(error), |&error| error.source()).find_map(|error| error.downcast_ref())
 }
 
 /// Prints the error and its causes, separated by `: `.
@@ -185,6 +183,30 @@ mod tests {
         assert_eq!(too_large.class(), FailureClass::Permanent);
         let busy: Failure = Error::new(ErrorKind::Full, "").with_retry_after(Duration::from_secs(2)).into();
         assert_eq!(busy.class(), FailureClass::RetryAfter(Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn a_permanent_cause_is_permanent_however_deep() {
+        #[derive(Debug)]
+        struct Outer<E>(E);
+        impl<E> fmt::Display for Outer<E> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("outer")
+            }
+        }
+        impl<E: StdError + 'static> StdError for Outer<E> {
+            fn source(&self) -> Option<&(dyn StdError + 'static)> {
+                Some(&self.0)
+            }
+        }
+        let class = |error: Error| Failure::from(Outer(Outer(error))).class();
+        assert_eq!(class(Error::new(ErrorKind::TooLarge, "")), FailureClass::Permanent);
+        let after = Duration::from_secs(2);
+        assert_eq!(class(Error::new(ErrorKind::Full, "").with_retry_after(after)), FailureClass::RetryAfter(after));
+        // The outermost of flux's errors has looked at its own causes and decides.
+        let unavailable = Error::new(ErrorKind::Unavailable, "").with_source(Error::new(ErrorKind::TooLarge, ""));
+        assert_eq!(class(unavailable), FailureClass::Retry);
+        assert_eq!(Failure::from(Outer(std::io::Error::other("x"))).class(), FailureClass::Retry);
     }
 
     #[test]

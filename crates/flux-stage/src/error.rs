@@ -40,8 +40,8 @@ impl<E> StageError<E> {
     where
         E: Into<Failure>,
     {
-        let failure = self.error.into();
-        Failure::new(failure.class(), StageError { stage: self.stage, error: Flat(failure) })
+        let text = self.to_string();
+        wrapped(text, self.error.into())
     }
 }
 
@@ -57,19 +57,27 @@ impl<E: StdError + 'static> StdError for StageError<E> {
     }
 }
 
-/// A failure's error as a source.
-#[derive(Debug)]
-struct Flat(Failure);
+/// `failure` with a text before its own, and of its class.
+pub(crate) fn wrapped(text: String, failure: Failure) -> Failure {
+    Failure::new(failure.class(), Wrapped { text, failure })
+}
 
-impl fmt::Display for Flat {
+/// A failure as the cause of an error.
+#[derive(Debug)]
+struct Wrapped {
+    text: String,
+    failure: Failure,
+}
+
+impl fmt::Display for Wrapped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self.0.error(), f)
+        f.write_str(&self.text)
     }
 }
 
-impl StdError for Flat {
+impl StdError for Wrapped {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.error().source()
+        Some(self.failure.error())
     }
 }
 
@@ -115,7 +123,7 @@ impl<E: StdError + 'static> StdError for IndexedError<E> {
     }
 }
 
-/// Some of many inputs or stages failed: those of [`FanOut`](crate::FanOut), [`MapEach`](crate::MapEach) or [`Race`](crate::Race).
+/// Some of many inputs or stages failed: those of a `FanOut`, `MapEach` or `Race`.
 ///
 /// The source is the first of them by index; [`failures`](Self::failures) has all that are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,6 +150,19 @@ impl<E> FanOutError<E> {
     #[must_use]
     pub fn into_failures(self) -> Vec<IndexedError<E>> {
         self.failures
+    }
+
+    /// As a handler's failure, of the class of the first one: `FanOut::new(handlers).map_err(FanOutError::into_failure)`.
+    #[must_use]
+    pub fn into_failure(mut self) -> Failure
+    where
+        E: Into<Failure>,
+    {
+        let text = self.to_string();
+        if self.failures.is_empty() {
+            return Failure::retry(text);
+        }
+        wrapped(text, self.failures.swap_remove(0).error.into())
     }
 
     /// How many there were, those that did not fail included.

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
+use flux_core::Bound;
+
 /// A stage that can say what it is made of.
 ///
 /// A function has no name of its own: give it one with [`label`](crate::StageExt::label) or
@@ -14,6 +16,13 @@ use std::fmt::{self, Write as _};
 pub trait Describe {
     /// What it is made of.
     fn describe(&self) -> Shape;
+}
+
+/// By its subject.
+impl<B> Describe for Bound<B> {
+    fn describe(&self) -> Shape {
+        Shape::leaf(self.subject().as_str())
+    }
 }
 
 /// What a stage is made of.

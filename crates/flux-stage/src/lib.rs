@@ -13,6 +13,8 @@ mod messaging;
 #[cfg(feature = "observe")]
 mod observe;
 mod pipeline;
+#[cfg(any(feature = "batch", feature = "breaker", feature = "retry"))]
+mod report;
 mod resilience;
 #[cfg(feature = "spawn")]
 mod spawned;

@@ -11,9 +11,9 @@ use crate::{Describe, Shape};
 
 /// Runs each call as a task of tokio's, so that calls can use several processors at the same time.
 ///
-/// The one stage that is parallel and not only concurrent: put it inside a [`MapEach`](crate::MapEach) or
-/// [`FanOut`](crate::FanOut), which bounds how many there are. It pays where a call computes for longer than the few
-/// microseconds a task costs. A panic goes on in the caller; the ids of the current [`Scope`] travel along.
+/// The one stage that is parallel and not only concurrent: put it inside a `MapEach` or
+/// `FanOut`, which bounds how many there are. It pays where a call computes for longer than the few
+/// microseconds a task costs. A panic goes on in the caller; the current [`Scope`], trace and metrics travel along.
 ///
 /// ```
 /// use flux_core::{Error, Stage};
@@ -63,7 +63,10 @@ where
 
     async fn process(&self, input: In) -> Result<S::Out, S::Error> {
         let stage = Arc::clone(&self.stage);
-        let task = tokio::spawn(Scope::current().run(async move { stage.process(input).await }));
+        let call = Scope::current().run(async move { stage.process(input).await });
+        #[cfg(feature = "observe")]
+        let call = crate::observe::carried(call);
+        let task = tokio::spawn(call);
         let _abort = AbortOnDrop(task.abort_handle());
         match task.await.map_err(JoinError::try_into_panic) {
             Ok(result) => result,

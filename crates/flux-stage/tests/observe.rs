@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use flux_core::Stage;
-use flux_stage::{End, Metered, MetricsSink, StageMetrics, Traced};
+use flux_stage::{End, Metered, MetricsSink, StageExt, StageMetrics, Traced};
 use opentelemetry::global;
 use opentelemetry::trace::Status;
 use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ScopeMetrics};
@@ -39,23 +39,93 @@ impl MetricsSink for Notes {
         self.0.lock().unwrap().push(format!("{stage} {}", end.as_str()));
     }
 
+    fn retried(&self, stage: &str) {
+        self.0.lock().unwrap().push(format!("{stage} retried"));
+    }
+
+    fn circuit(&self, stage: &str, state: &'static str) {
+        self.0.lock().unwrap().push(format!("{stage} {state}"));
+    }
+
     fn batch(&self, stage: &str, items: usize) {
         self.0.lock().unwrap().push(format!("{stage} batch of {items}"));
+    }
+}
+
+impl Notes {
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
     }
 }
 
 #[tokio::test]
 async fn a_sink_sees_each_call_begin_and_end_once() {
     let notes = Arc::new(Notes::default());
-    let metered = Metered::with_metrics(StageMetrics::to_sink("half", Arc::clone(&notes)), half);
+    let metered = half.metered(StageMetrics::to_sink("half", Arc::clone(&notes)));
     assert_eq!(metered.process(4).await, Ok(2));
     assert!(metered.process(3).await.is_err());
     poll_once(metered.process(99));
-    metered.metrics().batch(7);
-    metered.metrics().retried();
-    let expected =
-        ["half started", "half ok", "half started", "half error", "half started", "half dropped", "half batch of 7"];
-    assert_eq!(*notes.0.lock().unwrap(), expected);
+    let expected = ["half started", "half ok", "half started", "half error", "half started", "half dropped"];
+    assert_eq!(notes.take(), expected);
+}
+
+/// Fails the first `times`.
+#[cfg(all(feature = "batch", feature = "breaker", feature = "retry", feature = "spawn"))]
+fn failing(times: usize) -> impl Stage<u64, Out = u64, Error = flux_core::Error> + 'static {
+    let left = std::sync::atomic::AtomicUsize::new(times);
+    let left = Arc::new(left);
+    move |n: u64| {
+        use std::sync::atomic::Ordering::SeqCst;
+
+        let fails = left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
+        std::future::ready(if fails {
+            Err(flux_core::Error::new(flux_core::ErrorKind::Unavailable, ""))
+        } else {
+            Ok(n)
+        })
+    }
+}
+
+#[cfg(all(feature = "batch", feature = "breaker", feature = "retry", feature = "spawn"))]
+#[tokio::test(start_paused = true)]
+async fn the_stages_inside_report_to_the_nearest_metered_around_them() {
+    use flux_stage::{Backoff, CircuitConfig};
+
+    let notes = Arc::new(Notes::default());
+    let metrics = |stage: &'static str| StageMetrics::to_sink(stage, Arc::clone(&notes));
+    let config = CircuitConfig::new().with_failures(2).with_reset_after(Duration::from_secs(1));
+    let guarded = failing(2).circuit_breaker(config).retry().with_backoff(Backoff::constant(Duration::from_secs(2)));
+    let stage = guarded.metered(metrics("inner")).metered(metrics("outer"));
+    assert_eq!(stage.process(7).await.unwrap(), 7);
+    let expected = [
+        "outer started",
+        "inner started",
+        "inner retried",
+        "inner open",
+        "inner retried",
+        "inner half_open",
+        "inner closed",
+        "inner ok",
+        "outer ok",
+    ];
+    assert_eq!(notes.take(), expected);
+
+    // Each of three callers runs in a call of its own; the one that drives reports.
+    let all = |items: Vec<u64>| std::future::ready(Ok::<_, String>(items));
+    let batched = all.batch(3).metered(metrics("batched"));
+    let (one, two, three) = tokio::join!(batched.process(1), batched.process(2), batched.process(3));
+    assert_eq!((one.unwrap(), two.unwrap(), three.unwrap()), (1, 2, 3));
+    assert_eq!(notes.take().iter().filter(|note| *note == "batched batch of 3").count(), 1);
+
+    // A task of its own is still part of the call; what runs outside of one reports to nobody.
+    let retried = || failing(1).retry().with_backoff(Backoff::none());
+    assert_eq!(
+        retried().map_err(flux_core::Error::from).spawned().metered(metrics("task")).process(7).await.unwrap(),
+        7
+    );
+    assert_eq!(notes.take(), ["task started", "task retried", "task ok"]);
+    assert_eq!(retried().process(7).await.unwrap(), 7);
+    assert_eq!(notes.take(), [""; 0]);
 }
 
 struct Sdk {
@@ -73,7 +143,7 @@ static SDK: LazyLock<Sdk> = LazyLock::new(|| {
     Sdk { spans, metrics, meters }
 });
 
-/// The sum of a counter's points whose attributes contain all of these texts.
+/// The sum of a counter's or a gauge's points whose attributes contain all of these texts.
 fn counted(name: &str, wanted: &[&str]) -> i64 {
     SDK.meters.force_flush().unwrap();
     let last = SDK.metrics.get_finished_metrics().unwrap().pop().unwrap();
@@ -93,7 +163,13 @@ fn counted(name: &str, wanted: &[&str]) -> i64 {
                     sum += if has(attributes) { point.value() } else { 0 };
                 }
             }
-            _ => panic!("{name} is a sum"),
+            AggregatedMetrics::U64(MetricData::Gauge(points)) => {
+                for point in points.data_points() {
+                    let attributes = point.attributes().map(|found| found.value.to_string()).collect();
+                    sum += if has(attributes) { i64::try_from(point.value()).unwrap() } else { 0 };
+                }
+            }
+            _ => panic!("{name} is a sum or a gauge"),
         }
     }
     sum
@@ -110,14 +186,20 @@ async fn opentelemetry_counts_calls_and_those_in_flight() {
         poll_once(call.as_mut());
         assert_eq!(counted("flux.stage.active", &["counted"]), 1);
     }
-    metered.metrics().retried();
-    metered.metrics().circuit("open");
+    let reporting = |_: u64| {
+        let metrics = StageMetrics::current().unwrap();
+        metrics.retried();
+        metrics.circuit("open");
+        std::future::ready(Ok::<_, String>(()))
+    };
+    assert_eq!(Metered::new("reporting", reporting).process(1).await, Ok(()));
     for end in ["ok", "error", "dropped"] {
         assert_eq!(counted("flux.stage.calls", &["counted", end]), 1, "{end}");
     }
     assert_eq!(counted("flux.stage.active", &["counted"]), 0);
-    assert_eq!(counted("flux.stage.retries", &["counted"]), 1);
-    assert_eq!(counted("flux.stage.circuit.changes", &["counted", "open"]), 1);
+    assert_eq!(counted("flux.stage.retries", &["reporting"]), 1);
+    assert_eq!(counted("flux.stage.circuit.changes", &["reporting", "open"]), 1);
+    assert_eq!(counted("flux.stage.circuit.state", &["reporting"]), 2);
 }
 
 #[tokio::test]
@@ -139,4 +221,15 @@ async fn a_call_is_a_span_and_its_calls_are_children() {
     assert_eq!(span("outer").status, Status::error(""));
     let attributes: Vec<_> = span("outer").attributes.iter().map(|found| found.value.to_string()).collect();
     assert_eq!(attributes, ["eu", "alloc::string::String"]);
+}
+
+#[cfg(feature = "spawn")]
+#[tokio::test]
+async fn a_task_is_part_of_the_trace_that_started_it() {
+    LazyLock::force(&SDK);
+    let outer = half.traced("in a task").map_err(|_| flux_core::Error::new(flux_core::ErrorKind::Closed, ""));
+    assert_eq!(outer.spawned().traced("around the task").process(4).await.unwrap(), 2);
+    let spans = SDK.spans.get_finished_spans().unwrap();
+    let span = |name: &str| spans.iter().find(|span| span.name == name).unwrap();
+    assert_eq!(span("in a task").parent_span_id, span("around the task").span_context.span_id());
 }

@@ -15,3 +15,7 @@ pub mod services {}
 
 #[doc = include_str!("guide/testing.md")]
 pub mod testing {}
+
+#[cfg(all(feature = "mem", feature = "stage", feature = "telemetry"))]
+#[doc = include_str!("guide/resilience.md")]
+pub mod resilience {}

@@ -58,3 +58,10 @@ pub mod router {
     #[doc(inline)]
     pub use flux_router::*;
 }
+
+/// Pipelines, resilience and operators: stages around handlers, requests and publishers.
+#[cfg(feature = "stage")]
+pub mod stage {
+    #[doc(inline)]
+    pub use flux_stage::*;
+}

@@ -27,3 +27,5 @@ pub use flux_core::{
 pub use flux_router::shutdown_signal;
 #[cfg(feature = "router")]
 pub use flux_router::{Answer, FromRef, Ladder, RequestRoute, Route, Router, State, Tokens};
+#[cfg(feature = "stage")]
+pub use flux_stage::StageExt;

@@ -9,13 +9,20 @@ use pin_project_lite::pin_project;
 pin_project! {
     /// Runs `first`, hands its result to `next`, and runs the future that `next` makes of it, if it makes one.
     #[project(!Unpin)] // else the compiler descends into the whole chain to find out, and deep ones exceed its limit
-    #[project = StateProjection]
-    #[project_replace = StateReplaced]
     #[must_use = "futures do nothing unless polled"]
-    pub(super) enum AndThen<A, F, B> {
-        First { #[pin] first: A, next: F },
+    pub(super) struct AndThen<A, F, B> {
+        #[pin]
+        state: State<A, B>,
+        next: F,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    #[project(!Unpin)]
+    enum State<A, B> {
+        First { #[pin] first: A },
         Second { #[pin] second: B },
-        Done,
     }
 }
 
@@ -28,14 +35,15 @@ pub(super) enum Step<B, R> {
 }
 
 impl<A, F, B> AndThen<A, F, B> {
+    /// `next` is called once.
     #[inline]
     pub(super) fn new<R>(first: A, next: F) -> Self
     where
         A: Future,
         B: Future<Output = R>,
-        F: FnOnce(A::Output) -> Step<B, R>,
+        F: Fn(A::Output) -> Step<B, R>,
     {
-        Self::First { first, next }
+        Self { state: State::First { first }, next }
     }
 }
 
@@ -43,25 +51,22 @@ impl<A, F, B, R> Future for AndThen<A, F, B>
 where
     A: Future,
     B: Future<Output = R>,
-    F: FnOnce(A::Output) -> Step<B, R>,
+    F: Fn(A::Output) -> Step<B, R>,
 {
     type Output = R;
 
     #[inline]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
-        if let StateProjection::First { first, .. } = self.as_mut().project() {
-            let output = ready!(first.poll(cx));
-            let StateReplaced::First { next, .. } = self.as_mut().project_replace(Self::Done) else {
-                unreachable!("the first future was just polled")
-            };
-            match next(output) {
-                Step::Continue(second) => self.set(Self::Second { second }),
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
+        let mut this = self.project();
+        if let StateProjection::First { first } = this.state.as_mut().project() {
+            match (this.next)(ready!(first.poll(cx))) {
+                Step::Continue(second) => this.state.set(State::Second { second }),
                 Step::Finish(result) => return Poll::Ready(result),
             }
         }
-        match self.project() {
+        match this.state.project() {
             StateProjection::Second { second } => second.poll(cx),
-            _ => panic!("polled after it was done"),
+            StateProjection::First { .. } => unreachable!("the second has just begun"),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use flux_core::{Failure, IntoOutcome, Outcome, Stage};
 
+use crate::{Describe, Shape};
+
 /// Settles by a policy: what the handler fails with becomes the outcome that the policy says.
 ///
 /// The route then does as the outcome says, and does not go up its ladder. Without it, the class of the
@@ -54,5 +56,11 @@ where
             Ok(done) => done.into_outcome(),
             Err(error) => (self.policy)(error),
         })
+    }
+}
+
+impl<S: Describe, F> Describe for SettleBy<S, F> {
+    fn describe(&self) -> Shape {
+        self.handler.describe()
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flux_core::telemetry::{meter, semconv};
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Counter, Histogram, UpDownCounter};
+use opentelemetry::metrics::{Counter, Gauge, Histogram, UpDownCounter};
 
 use super::metrics::{End, MetricsSink};
 
@@ -13,7 +13,8 @@ pub(super) struct Instruments {
     active: UpDownCounter<i64>,
     duration: Histogram<f64>,
     retries: Counter<u64>,
-    circuit: Counter<u64>,
+    circuit: Gauge<u64>,
+    circuit_changes: Counter<u64>,
     batch: Histogram<u64>,
     stage: [KeyValue; 1],
     ended: [[KeyValue; 2]; 3],
@@ -36,6 +37,10 @@ impl Instruments {
                 .build(),
             retries: meter.u64_counter("flux.stage.retries").with_description("Attempts after the first.").build(),
             circuit: meter
+                .u64_gauge("flux.stage.circuit.state")
+                .with_description("The circuit breaker: 0 closed, 1 half open, 2 open.")
+                .build(),
+            circuit_changes: meter
                 .u64_counter("flux.stage.circuit.changes")
                 .with_description("Changes of the circuit breaker, by the state it went into.")
                 .build(),
@@ -69,7 +74,11 @@ impl MetricsSink for Instruments {
 
     fn circuit(&self, _: &str, state: &'static str) {
         let [stage] = &self.stage;
-        self.circuit.add(1, &[stage.clone(), KeyValue::new("flux.stage.circuit.state", state)]);
+        let number = ["closed", "half_open", "open"].iter().position(|name| *name == state);
+        if let Some(number) = number {
+            self.circuit.record(number as u64, &self.stage);
+        }
+        self.circuit_changes.add(1, &[stage.clone(), KeyValue::new("flux.stage.circuit.state", state)]);
     }
 
     fn batch(&self, _: &str, items: usize) {

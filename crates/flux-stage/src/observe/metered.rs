@@ -1,14 +1,17 @@
 //! A stage whose calls are counted and timed.
 
-use std::borrow::Cow;
 use std::time::Instant;
 
 use flux_core::Stage;
 
+use super::current::Current;
 use super::metrics::{End, MetricsSink, StageMetrics};
 use crate::{Describe, Shape};
 
 /// Counts the stage's calls, those in flight, and how long they take; see [`StageMetrics`] for the names.
+///
+/// The stages inside report to it too: a `Retry` its attempts after the first, a `CircuitBreaker` the state it goes into,
+/// a `Batch` the size of each batch, as part of the call that causes it.
 ///
 /// ```
 /// use flux_core::Stage;
@@ -30,19 +33,9 @@ pub struct Metered<S> {
 }
 
 impl<S> Metered<S> {
-    /// `stage`, reporting to OpenTelemetry as `name`.
-    pub fn new(name: impl Into<Cow<'static, str>>, stage: S) -> Self {
-        Self::with_metrics(StageMetrics::new(name), stage)
-    }
-
-    /// `stage`, reporting as `metrics` says.
-    pub const fn with_metrics(metrics: StageMetrics, stage: S) -> Self {
-        Self { stage, metrics }
-    }
-
-    /// Where it reports to.
-    pub const fn metrics(&self) -> &StageMetrics {
-        &self.metrics
+    /// `stage`, reporting to OpenTelemetry if given a name, else as the [`StageMetrics`] say.
+    pub fn new(metrics: impl Into<StageMetrics>, stage: S) -> Self {
+        Self { stage, metrics: metrics.into() }
     }
 }
 
@@ -72,11 +65,11 @@ impl<In: Send, S: Stage<In>> Stage<In> for Metered<S> {
     type Error = S::Error;
 
     async fn process(&self, input: In) -> Result<S::Out, S::Error> {
-        let mut call = self.metrics.sink().map(|sink| Call::begin(sink, self.metrics.stage()));
-        let result = self.stage.process(input).await;
-        if let Some(call) = &mut call {
-            call.end = if result.is_ok() { End::Ok } else { End::Error };
-        }
+        let Some(sink) = self.metrics.sink() else { return self.stage.process(input).await };
+        let mut call = Call::begin(sink, self.metrics.stage());
+        // A block of its own: a function may do its work before it returns its future.
+        let result = Current::of(&self.metrics).run(async { self.stage.process(input).await }).await;
+        call.end = if result.is_ok() { End::Ok } else { End::Error };
         result
     }
 }

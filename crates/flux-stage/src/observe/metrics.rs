@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use super::current::Current;
 use super::instruments::Instruments;
 
 /// Takes the numbers of stages: implement it for what OpenTelemetry does not reach.
@@ -26,12 +27,12 @@ pub trait MetricsSink: Send + Sync {
         let _ = stage;
     }
 
-    /// The circuit of `stage` is now in this state.
+    /// The circuit of `stage` is now `closed`, `half_open` or `open`.
     fn circuit(&self, stage: &str, state: &'static str) {
         let _ = (stage, state);
     }
 
-    /// `stage` got a batch of so many items.
+    /// `stage` runs a batch of so many items.
     fn batch(&self, stage: &str, items: usize) {
         let _ = (stage, items);
     }
@@ -63,22 +64,13 @@ impl End {
 
 /// The numbers of one stage, under its name: to OpenTelemetry's global meter, or to a [`MetricsSink`].
 ///
-/// [`Metered`](crate::Metered) reports calls by itself. What only other stages know is reported from their hooks; clones
-/// report to the same place:
-///
-/// ```
-/// use flux_stage::{Peek, StageMetrics};
-///
-/// async fn store(rows: Vec<u32>) -> Result<usize, String> { Ok(rows.len()) }
-/// let metrics = StageMetrics::new("store");
-/// let sizes = metrics.clone();
-/// let stage = Peek::new(store, move |rows: &Vec<u32>| sizes.batch(rows.len())); // goes into a `Batch`
-/// # let _ = stage;
-/// ```
+/// [`Metered`](crate::Metered) reports its calls, and the stages inside of it what only they know. A stage of yours can do so
+/// too, through [`current`](Self::current). Clones report to the same place.
 ///
 /// With OpenTelemetry these are `flux.stage.calls`, `flux.stage.active`, `flux.stage.duration` (s), `flux.stage.retries`,
-/// `flux.stage.circuit.changes` and `flux.stage.batch.items`, with the attribute `flux.stage`. The meter is the global one at the
-/// first call; while none is installed then, nothing is measured and nothing allocated.
+/// `flux.stage.circuit.state` (0 closed, 1 half open, 2 open), `flux.stage.circuit.changes` and `flux.stage.batch.items`, with
+/// the attribute `flux.stage`. The meter is the global one at the first call; while none is installed then, nothing is measured
+/// and nothing allocated.
 #[derive(Clone)]
 pub struct StageMetrics(Arc<Inner>);
 
@@ -103,6 +95,27 @@ impl StageMetrics {
         Self(Arc::new(Inner { stage: stage.into(), to: To::Sink(Box::new(sink)) }))
     }
 
+    /// Those of the innermost [`Metered`](crate::Metered) around the caller, if it measures.
+    ///
+    /// ```
+    /// use flux_core::Stage;
+    /// use flux_stage::{Metered, StageMetrics};
+    ///
+    /// async fn store(rows: Vec<u32>) -> Result<usize, String> {
+    ///     if let Some(metrics) = StageMetrics::current() {
+    ///         metrics.batch(rows.len());
+    ///     }
+    ///     Ok(rows.len())
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// assert_eq!(Metered::new("store", store).process(vec![1, 2]).await, Ok(2));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        Current::get().into_metrics()
+    }
+
     /// The stage's name.
     #[must_use]
     pub fn stage(&self) -> &str {
@@ -114,12 +127,12 @@ impl StageMetrics {
         self.with(|sink| sink.retried(&self.0.stage));
     }
 
-    /// Its circuit is now in this state.
+    /// Its circuit is now `closed`, `half_open` or `open`.
     pub fn circuit(&self, state: &'static str) {
         self.with(|sink| sink.circuit(&self.0.stage, state));
     }
 
-    /// It got a batch of so many items.
+    /// It runs a batch of so many items.
     pub fn batch(&self, items: usize) {
         self.with(|sink| sink.batch(&self.0.stage, items));
     }
@@ -139,6 +152,20 @@ impl StageMetrics {
         if let Some(sink) = self.sink() {
             report(sink);
         }
+    }
+}
+
+/// To OpenTelemetry's global meter.
+impl From<&'static str> for StageMetrics {
+    fn from(stage: &'static str) -> Self {
+        Self::new(stage)
+    }
+}
+
+/// To OpenTelemetry's global meter.
+impl From<String> for StageMetrics {
+    fn from(stage: String) -> Self {
+        Self::new(stage)
     }
 }
 

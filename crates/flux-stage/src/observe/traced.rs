@@ -64,24 +64,29 @@ impl<S> Traced<S> {
 }
 
 pin_project! {
-    /// Runs a future as part of a trace, if there is one.
-    struct Within<F> {
+    /// Runs a future as part of a trace.
+    pub(super) struct Within<F> {
         #[pin]
         future: F,
-        trace: Option<TraceContext>,
+        trace: TraceContext,
+    }
+}
+
+impl<F> Within<F> {
+    /// `future` as part of the trace that the caller is part of.
+    #[cfg(feature = "spawn")]
+    pub(super) fn current(future: F) -> Self {
+        Self { future, trace: TraceContext::current() }
     }
 }
 
 impl<F: Future> Future for Within<F> {
-    type Output = (F::Output, Option<TraceContext>);
+    type Output = F::Output;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let output = {
-            let _attached = this.trace.as_ref().map(|trace| trace.clone().attach());
-            this.future.poll(cx)
-        };
-        output.map(|output| (output, this.trace.take()))
+        let _attached = this.trace.clone().attach();
+        this.future.poll(cx)
     }
 }
 
@@ -90,16 +95,16 @@ impl<In: Send, S: Stage<In>> Stage<In> for Traced<S> {
     type Error = S::Error;
 
     async fn process(&self, input: In) -> Result<S::Out, S::Error> {
-        let trace = self.start();
-        let (result, trace) = Within { future: self.stage.process(input), trace }.await;
-        if let Some(trace) = trace {
-            let span = trace.span();
-            if result.is_err() {
-                span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, std::any::type_name::<S::Error>()));
-                span.set_status(Status::error(""));
-            }
-            span.end();
+        let Some(trace) = self.start() else { return self.stage.process(input).await };
+        let context = trace.clone();
+        // A block of its own: a function may do its work before it returns its future.
+        let result = Within { future: async { self.stage.process(input).await }, trace }.await;
+        let span = context.span();
+        if result.is_err() {
+            span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, std::any::type_name::<S::Error>()));
+            span.set_status(Status::error(""));
         }
+        span.end();
         result
     }
 }

@@ -27,6 +27,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use self::cell::{Cell, Joined, Room, Turn};
 pub use self::error::BatchError;
 use self::sync::lock;
+use crate::report::{Event, report};
+use crate::{Describe, Shape};
 
 /// Collects the inputs of many callers and calls a stage over `Vec<In>` once for all of them. Each caller gets its own
 /// result back.
@@ -58,8 +60,8 @@ use self::sync::lock;
 ///
 /// # Errors
 /// [`BatchError`]: the stage's error is shared by all of the batch.
-pub struct Batch<In, Out, E> {
-    run: Run<In, Out, E>,
+pub struct Batch<S, In, Out, E> {
+    stage: Arc<S>,
     open: Arc<Slot<In, Out, E>>,
     room: Room,
     interval: Duration,
@@ -67,7 +69,6 @@ pub struct Batch<In, Out, E> {
 }
 
 type Running<Out, E> = BoxFuture<'static, Result<Vec<Out>, E>>;
-type Run<In, Out, E> = Arc<dyn Fn(Vec<In>) -> Running<Out, E> + Send + Sync>;
 type Outcome<Out, E> = Result<Out, BatchError<E>>;
 type Slot<In, Out, E> = Mutex<Option<Arc<Lot<In, Out, E>>>>;
 type Weigh<In> = Arc<dyn Fn(&In) -> usize + Send + Sync>;
@@ -87,19 +88,15 @@ struct Lot<In, Out, E> {
     due: Instant,
 }
 
-impl<In: Send + 'static, Out: Send + 'static, E: Send + Sync + 'static> Batch<In, Out, E> {
+impl<S, In, Out, E> Batch<S, In, Out, E>
+where
+    S: Stage<Vec<In>, Out = Vec<Out>, Error = E> + 'static,
+    In: Send + 'static,
+{
     /// Calls `stage` with at most `items` at a time, at least one, and at the latest 10 ms after the first of them.
-    pub fn new<S>(stage: S, items: usize) -> Self
-    where
-        S: Stage<Vec<In>, Out = Vec<Out>, Error = E> + 'static,
-    {
-        let stage = Arc::new(stage);
-        let run = move |items| -> Running<Out, E> {
-            let stage = Arc::clone(&stage);
-            Box::pin(async move { stage.process(items).await })
-        };
+    pub fn new(stage: S, items: usize) -> Self {
         Self {
-            run: Arc::new(run),
+            stage: Arc::new(stage),
             open: Arc::default(),
             room: Room { items: items.max(1), weight: usize::MAX },
             interval: Duration::from_millis(10),
@@ -121,6 +118,12 @@ impl<In: Send + 'static, Out: Send + 'static, E: Send + Sync + 'static> Batch<In
         self.room.weight = at_most;
         self.weigh = Some(Arc::new(bytes_of));
         self
+    }
+
+    /// The stage's future for these items.
+    fn run(&self, items: Vec<In>) -> Running<Out, E> {
+        let stage = Arc::clone(&self.stage);
+        Box::pin(async move { stage.process(items).await })
     }
 
     /// Finds a seat in the open batch, or opens one; says whether that filled it.
@@ -170,7 +173,8 @@ impl<In: Send + 'static, Out: Send + 'static, E: Send + Sync + 'static> Batch<In
                 }
                 Turn::Start(items) => {
                     let count = items.len();
-                    ready!(drive(&lot.cell, Driven { future: (self.run)(items), items: count }, cx));
+                    report(&Event::Batch(count));
+                    ready!(drive(&lot.cell, Driven { future: self.run(items), items: count }, cx));
                 }
                 Turn::Continue(driven) => ready!(drive(&lot.cell, driven, cx)),
                 Turn::Finished(result) => {
@@ -209,8 +213,9 @@ fn drive<In, Out, E>(
     Poll::Ready(())
 }
 
-impl<In, Out, E> Stage<In> for Batch<In, Out, E>
+impl<S, In, Out, E> Stage<In> for Batch<S, In, Out, E>
 where
+    S: Stage<Vec<In>, Out = Vec<Out>, Error = E> + 'static,
     In: Send + 'static,
     Out: Send + 'static,
     E: Send + Sync + 'static,
@@ -260,15 +265,21 @@ impl<In, Out, E> Drop for Seat<In, Out, E> {
     }
 }
 
-impl<In, Out, E> Clone for Batch<In, Out, E> {
-    fn clone(&self) -> Self {
-        let Self { run, open, room, interval, weigh } = self;
-        let (run, open, weigh) = (Arc::clone(run), Arc::clone(open), weigh.clone());
-        Self { run, open, room: *room, interval: *interval, weigh }
+impl<S: Describe, In, Out, E> Describe for Batch<S, In, Out, E> {
+    fn describe(&self) -> Shape {
+        Shape::around("batch", self.stage.describe())
     }
 }
 
-impl<In, Out, E> fmt::Debug for Batch<In, Out, E> {
+impl<S, In, Out, E> Clone for Batch<S, In, Out, E> {
+    fn clone(&self) -> Self {
+        let Self { stage, open, room, interval, weigh } = self;
+        let (stage, open, weigh) = (Arc::clone(stage), Arc::clone(open), weigh.clone());
+        Self { stage, open, room: *room, interval: *interval, weigh }
+    }
+}
+
+impl<S, In, Out, E> fmt::Debug for Batch<S, In, Out, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Batch").field("room", &self.room).field("interval", &self.interval).finish_non_exhaustive()
     }

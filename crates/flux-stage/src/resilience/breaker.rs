@@ -18,7 +18,7 @@ use self::circuit::Admitted;
 pub use self::circuit::Circuit;
 pub use self::config::CircuitConfig;
 pub use self::state::CircuitState;
-use crate::{Always, CircuitOpen, Judge};
+use crate::{Always, CircuitOpen, Describe, Judge, Shape};
 
 /// Answers [`CircuitOpen`] in place of a stage that keeps failing, and lets a probe through from time to time.
 ///
@@ -57,14 +57,10 @@ pub struct CircuitBreaker<S, W = Always> {
 }
 
 impl<S> CircuitBreaker<S> {
-    /// Puts a new circuit in front of `stage`.
-    pub fn new(stage: S, config: CircuitConfig) -> Self {
-        Self::on(stage, Circuit::new(config))
-    }
-
-    /// Puts `stage` behind a circuit that it shares with others, say all that call the same peer.
-    pub const fn on(stage: S, circuit: Circuit) -> Self {
-        Self { stage, circuit, counts: Always }
+    /// Puts a circuit in front of `stage`: one of its own by a [`CircuitConfig`], or a [`Circuit`] that it shares with
+    /// others, say all that call the same peer.
+    pub fn new(stage: S, circuit: impl Into<Circuit>) -> Self {
+        Self { stage, circuit: circuit.into(), counts: Always }
     }
 
     /// Counts only errors of which `counts` says so; the others are answers of a stage that works, and count as successes.
@@ -98,6 +94,12 @@ where
             _ => admitted.succeed(),
         }
         done
+    }
+}
+
+impl<S: Describe, W> Describe for CircuitBreaker<S, W> {
+    fn describe(&self) -> Shape {
+        Shape::around("circuit breaker", self.stage.describe())
     }
 }
 

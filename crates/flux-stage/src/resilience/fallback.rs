@@ -4,7 +4,7 @@ use std::fmt;
 
 use flux_core::Stage;
 
-use crate::{Always, Judge};
+use crate::{Always, Describe, Judge, Shape};
 
 /// Hands the input to a second stage when the first one fails. [`or_else`](crate::StageExt::or_else) is for a value.
 ///
@@ -62,6 +62,14 @@ where
             Err(error) if self.when.counts(&error) => self.other.process(input).await,
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+impl<S: Describe, B: Describe, W> Describe for Fallback<S, B, W> {
+    fn describe(&self) -> Shape {
+        let branches = [("first", self.stage.describe()), ("on failure", self.other.describe())];
+        let branches = branches.map(|(label, branch)| (Some(label.to_owned()), branch));
+        Shape::Split("fallback".to_owned(), branches.into())
     }
 }
 

@@ -8,6 +8,8 @@ use std::time::Duration;
 use flux_core::Stage;
 use tokio::time::{Instant, sleep};
 
+use crate::{Describe, Shape};
+
 /// Calls the stage again when it has not answered after a while, and takes the first success.
 ///
 /// For stages that can be called twice with the same input, such as reads. What is still running is dropped. An error counts
@@ -92,6 +94,12 @@ where
             }
         })
         .await
+    }
+}
+
+impl<S: Describe> Describe for Hedge<S> {
+    fn describe(&self) -> Shape {
+        Shape::around("hedge", self.stage.describe())
     }
 }
 

@@ -4,9 +4,16 @@ mod bucket;
 mod limiter;
 mod rate;
 
-/// What the bucket is built on. The model checker builds it on its own atomics.
+/// What the limiter is built on. The model checker builds it on its own atomics, locks and clock.
 mod sync {
-    pub(super) use std::sync::atomic::{AtomicU64, Ordering};
+    pub(super) use std::sync::Mutex;
+    pub(super) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+    pub(super) use arc_swap::ArcSwap;
+    /// Served in the order of asking.
+    pub(super) use tokio::sync::Mutex as Line;
+    pub(super) use tokio::sync::Notify;
+    pub(super) use tokio::time::{Instant, timeout, timeout_at};
 }
 
 use std::time::Duration;
@@ -15,7 +22,7 @@ use flux_core::Stage;
 
 pub use self::limiter::Limiter;
 pub use self::rate::Rate;
-use crate::RateLimited;
+use crate::{Describe, RateLimited, Shape};
 
 /// Calls a stage no more often than its [`Limiter`] allows, and answers [`RateLimited`] to what is too much.
 ///
@@ -49,14 +56,9 @@ pub struct RateLimit<S> {
 }
 
 impl<S> RateLimit<S> {
-    /// Calls `stage` at most at `rate`.
-    pub fn new(stage: S, rate: Rate) -> Self {
-        Self::on(stage, Limiter::new(rate))
-    }
-
-    /// Calls `stage` as `limiter` allows, which it can share with other stages.
-    pub const fn on(stage: S, limiter: Limiter) -> Self {
-        Self { stage, limiter, wait: Duration::ZERO }
+    /// Calls `stage` at most at a [`Rate`] of its own, or as a [`Limiter`] allows that it shares with other stages.
+    pub fn new(stage: S, limiter: impl Into<Limiter>) -> Self {
+        Self { stage, limiter: limiter.into(), wait: Duration::ZERO }
     }
 
     /// How long a call may wait for its turn. The default is zero: it is refused.
@@ -83,5 +85,11 @@ where
     async fn process(&self, input: In) -> Result<S::Out, S::Error> {
         self.limiter.take_within(self.wait).await?;
         self.stage.process(input).await
+    }
+}
+
+impl<S: Describe> Describe for RateLimit<S> {
+    fn describe(&self) -> Shape {
+        Shape::around("rate limit", self.stage.describe())
     }
 }

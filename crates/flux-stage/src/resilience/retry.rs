@@ -9,7 +9,8 @@ use flux_core::Stage;
 use tokio::time::{self, Instant};
 
 pub use self::exhausted::{GaveUp, RetryExhausted};
-use crate::{Always, Backoff, Judge};
+use crate::report::{Event, report};
+use crate::{Always, Backoff, Describe, Judge, Shape};
 
 /// Calls a stage until it succeeds, the attempts or the time run out, or an error is not worth another attempt.
 ///
@@ -139,7 +140,14 @@ where
                 Ok(pause) => time::sleep(pause).await,
                 Err(why) => return Err(RetryExhausted::new(errors, why)),
             }
+            report(&Event::Retried);
         }
+    }
+}
+
+impl<S: Describe, W> Describe for Retry<S, W> {
+    fn describe(&self) -> Shape {
+        Shape::around("retry", self.stage.describe())
     }
 }
 

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use flux_core::Stage;
 
+use crate::{Describe, Shape};
+
 /// Does not run the stage for the first so many inputs: `None`, then `Some(output)`.
 ///
 /// ```
@@ -42,5 +44,11 @@ impl<In: Send, S: Stage<In>> Stage<In> for Skip<S> {
 
     async fn process(&self, input: In) -> Result<Option<S::Out>, S::Error> {
         if take_one(&self.left) { Ok(None) } else { self.stage.process(input).await.map(Some) }
+    }
+}
+
+impl<S: Describe> Describe for Skip<S> {
+    fn describe(&self) -> Shape {
+        Shape::around("skip", self.stage.describe())
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU64;
 use flux_core::Stage;
 
 use super::skip::take_one;
+use crate::{Describe, Shape};
 
 /// Runs the stage for the first so many inputs, whether it fails or not: `Some(output)`, then `None`.
 ///
@@ -38,5 +39,11 @@ impl<In: Send, S: Stage<In>> Stage<In> for Take<S> {
 
     async fn process(&self, input: In) -> Result<Option<S::Out>, S::Error> {
         if take_one(&self.left) { self.stage.process(input).await.map(Some) } else { Ok(None) }
+    }
+}
+
+impl<S: Describe> Describe for Take<S> {
+    fn describe(&self) -> Shape {
+        Shape::around("take", self.stage.describe())
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use flux_core::Stage;
 use tokio::time;
 
-use crate::TimedOut;
+use crate::{Describe, Shape, TimedOut};
 
 /// Drops a stage that has not finished in time and answers [`TimedOut`].
 ///
@@ -54,5 +54,11 @@ where
             Ok(done) => done,
             Err(_elapsed) => Err(TimedOut::new(self.limit).into()),
         }
+    }
+}
+
+impl<S: Describe> Describe for Timeout<S> {
+    fn describe(&self) -> Shape {
+        Shape::around("timeout", self.stage.describe())
     }
 }

@@ -63,7 +63,10 @@ impl Drop for Running {
 type Call<'b> = Pin<Box<dyn Future<Output = Result<u32, BatchError<Fault>>> + Send + 'b>>;
 
 /// Calls that have each been polled once, in order.
-fn started(batch: &Batch<u32, u32, Fault>, inputs: impl IntoIterator<Item = u32>) -> Vec<Call<'_>> {
+fn started<S>(batch: &Batch<S, u32, u32, Fault>, inputs: impl IntoIterator<Item = u32>) -> Vec<Call<'_>>
+where
+    S: Stage<Vec<u32>, Out = Vec<u32>, Error = Fault> + 'static,
+{
     let start = |n| {
         let mut call: Call<'_> = Box::pin(batch.process(n));
         assert!(poll_once(call.as_mut()).is_pending(), "{n}");

@@ -211,8 +211,8 @@ async fn each_change_is_told_once() {
 #[tokio::test(start_paused = true)]
 async fn stages_can_share_a_circuit() {
     let circuit = Circuit::new(config().with_failures(1));
-    let one = CircuitBreaker::on(Double::new([Act::Fail(1)]), circuit.clone());
-    let two = CircuitBreaker::on(Double::default(), circuit);
+    let one = CircuitBreaker::new(Double::new([Act::Fail(1)]), circuit.clone());
+    let two = CircuitBreaker::new(Double::default(), circuit);
     one.process(1).await.unwrap_err();
     assert!(is_refused(&two.process(1).await));
 }

@@ -5,6 +5,58 @@ use flux_stage::{FanOut, Pipeline, Route, StageExt};
 
 use crate::double::{Act, Double, Fault};
 
+#[cfg(all(
+    feature = "batch",
+    feature = "breaker",
+    feature = "cache",
+    feature = "hedge",
+    feature = "limit",
+    feature = "load",
+    feature = "messaging",
+    feature = "observe",
+    feature = "pace",
+    feature = "retry",
+    feature = "spawn",
+    feature = "timeout",
+))]
+#[test]
+fn what_wraps_a_stage_is_drawn_around_it() {
+    use flux_stage::{CircuitConfig, Describe as _, Rate};
+
+    use crate::double::ms;
+
+    let leaf = || Double::default().label("x");
+    let around = |stage: &dyn flux_stage::Describe| {
+        let text = stage.describe().to_string();
+        let (_, rest) = text.split_once("subgraph s0[\"").expect("something is around it");
+        assert!(rest.contains("[\"x\"]"), "{text}");
+        rest.split('"').next().unwrap_or_default().to_owned()
+    };
+    let key = |n: &u32| *n;
+    assert_eq!(around(&leaf().timeout(ms(1))), "timeout");
+    assert_eq!(around(&leaf().circuit_breaker(CircuitConfig::new())), "circuit breaker");
+    assert_eq!(around(&leaf().rate_limit(Rate::per_second(1))), "rate limit");
+    assert_eq!(around(&leaf().bulkhead(1)), "bulkhead");
+    assert_eq!(around(&leaf().load_shed(1)), "load shed");
+    assert_eq!(around(&leaf().hedge(ms(1))), "hedge");
+    assert_eq!(around(&leaf().cache(key, 1)), "cache");
+    assert_eq!(around(&leaf().distinct(|n| Some(*n))), "distinct");
+    assert_eq!(around(&leaf().throttle(ms(1))), "throttle");
+    assert_eq!(around(&leaf().debounce(ms(1))), "debounce");
+    assert_eq!(around(&leaf().skip(1)), "skip");
+    assert_eq!(around(&leaf().take(1)), "take");
+    assert_eq!(around(&leaf().retry()), "retry");
+    assert_eq!(around(&leaf().map_each()), "each");
+    assert_eq!(around(&leaf().map_each().batch(1)), "batch");
+    let fallback = Pipeline::new("p", leaf().fallback(Double::default().label("y"))).to_string();
+    assert!(fallback.contains("n1 -- \"on failure\" --> n3"), "{fallback}");
+    let measured = leaf().metered("m").traced("t").peek(|_| ());
+    assert_eq!(measured.describe(), leaf().describe(), "who only looks is not drawn");
+    let bus = flux_mem::Mem::new();
+    let bound = flux_core::bind(bus, flux_core::subject!("orders.total")).unwrap();
+    assert_eq!(bound.describe().to_string(), "flowchart LR\n    n0[\"orders.total\"]\n");
+}
+
 #[test]
 fn branches_and_loops_are_drawn() {
     let leaf = |name: &'static str| Double::default().label(name);

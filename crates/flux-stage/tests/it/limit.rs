@@ -149,8 +149,8 @@ async fn a_change_lets_nobody_through_by_itself() {
 #[tokio::test(start_paused = true)]
 async fn stages_can_share_a_limiter() {
     let limiter = Limiter::new(Rate::per_second(RATE).with_burst(2));
-    let one = RateLimit::on(Double::default(), limiter.clone());
-    let two = RateLimit::on(Double::default(), limiter);
+    let one = RateLimit::new(Double::default(), limiter.clone());
+    let two = RateLimit::new(Double::default(), limiter);
     assert_eq!((passed(&one, 1).await, passed(&two, 9).await), (1, 1));
 }
 

@@ -15,6 +15,8 @@ mod double;
 mod fallback;
 #[cfg(feature = "concurrent")]
 mod graph;
+#[cfg(all(feature = "concurrent", feature = "retry"))]
+mod handlers;
 #[cfg(feature = "hedge")]
 mod hedge;
 #[cfg(all(feature = "stream", feature = "tower"))]

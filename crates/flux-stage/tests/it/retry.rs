@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use flux_core::{Failure, FailureClass, Stage};
-use flux_stage::{Backoff, GaveUp, Retry, RetryExhausted};
+use flux_stage::{Backoff, GaveUp, Retry};
 use tokio::time::Instant;
 
 use crate::double::{Act, Double, Fault, ms, poll_once};
@@ -103,7 +103,9 @@ async fn a_handler_keeps_the_class_of_its_last_failure() {
     let worth_it = |failure: &Failure| failure.class() != FailureClass::Permanent;
     let error = Retry::new(handler).when(worth_it).process(1).await.unwrap_err();
     assert_eq!(error.errors().len(), 1);
-    assert_eq!(RetryExhausted::into_failure(error).class(), FailureClass::Permanent);
+    let failure = error.into_failure();
+    assert_eq!(failure.class(), FailureClass::Permanent);
+    assert_eq!(failure.to_string(), "1 attempt failed, another would not help: no such order");
 }
 
 #[test]

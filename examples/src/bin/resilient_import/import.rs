@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use flux::Stage;
-use flux_stage::{
-    Backoff, Batch, BatchError, CircuitBreaker, CircuitConfig, CircuitState, Rate, RateLimit, Retry, RetryExhausted,
-};
+use flux::prelude::*;
+use flux::stage::{Backoff, BatchError, CircuitConfig, CircuitState, Rate, RetryExhausted};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::options::Options;
 use crate::report::Report;
-use crate::store::{Flight, Store, StoreError};
+use crate::store::{FAILED, Flight, Store, StoreError};
 
 /// Flights on their way at the same time.
 const IN_FLIGHT: usize = 1_000;
@@ -37,23 +36,16 @@ fn stage(
     counts: &Arc<Counts>,
     options: &Options,
 ) -> impl Stage<Flight, Out = bool, Error = Exhausted> + use<> {
-    let insert = move |flights| {
+    let insert = move |flights: Vec<Flight>| {
         let store = Arc::clone(&store);
         async move { store.insert(flights).await }
     };
-    let limited =
-        RateLimit::new(insert, Rate::per_second(options.rate).with_burst(10)).with_wait(Duration::from_secs(1));
-
     let opened = Arc::clone(counts);
-    let config = CircuitConfig::new().with_failures(3).with_reset_after(RESET).with_on_change(move |_, to| {
+    let circuit = CircuitConfig::new().with_failures(3).with_reset_after(RESET).with_on_change(move |_, to| {
         if to == CircuitState::Open {
             opened.opened.fetch_add(1, Ordering::Relaxed);
         }
     });
-    let guarded = CircuitBreaker::new(limited, config);
-
-    let batched = Batch::new(guarded, options.batch).with_interval(Duration::from_millis(2));
-
     let counts = Arc::clone(counts);
     let worth_it = move |error: &BatchError<StoreError>| {
         counts.retries.fetch_add(1, Ordering::Relaxed);
@@ -62,8 +54,17 @@ fn stage(
         }
         error.stage().is_some()
     };
-    let backoff = Backoff::exponential(Duration::from_millis(5)).with_max(4 * RESET);
-    Retry::new(batched).when(worth_it).with_attempts(60).with_backoff(backoff).with_deadline(Duration::from_secs(30))
+    insert
+        .rate_limit(Rate::per_second(options.rate).with_burst(10))
+        .with_wait(Duration::from_secs(1))
+        .circuit_breaker(circuit)
+        .batch(options.batch)
+        .with_interval(Duration::from_millis(2))
+        .retry()
+        .when(worth_it)
+        .with_attempts(60)
+        .with_backoff(Backoff::exponential(Duration::from_millis(5)).with_max(4 * RESET))
+        .with_deadline(Duration::from_secs(30))
 }
 
 /// Imports the lines and reports.
@@ -90,11 +91,51 @@ pub(crate) async fn import(lines: Vec<String>, options: &Options) -> Report {
     while let Some(done) = running.join_next().await {
         report.add(&done);
     }
-    (report.calls, report.failed_calls) = store.calls();
+    report.inserts = store.inserts();
+    report.calls = report.inserts.len() as u64;
+    report.failed_calls = report.inserts.matches(FAILED).count() as u64;
     report.rows = store.rows() as u64;
     report.circuit_opened = counts.opened.load(Ordering::Relaxed);
     report.refused = counts.refused.load(Ordering::Relaxed);
     report.retries = counts.retries.load(Ordering::Relaxed);
     report.elapsed_s = started.elapsed().as_secs_f64();
     report
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first flights of the week, on a clock that does not wait.
+    async fn imported(flights: usize, change: impl FnOnce(&mut Options)) -> Report {
+        let mut options = Options::default();
+        change(&mut options);
+        let text = std::fs::read_to_string(&options.input).expect("the week can be read");
+        let report = import(text.lines().take(flights).map(str::to_owned).collect(), &options).await;
+        report.check().expect("it adds up");
+        report
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_larger_batch_makes_fewer_inserts() {
+        let small = imported(400, |options| options.batch = 10).await;
+        let large = imported(400, |options| options.batch = 100).await;
+        assert!(small.calls >= 40 && large.calls < 20, "{small:?} {large:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lower_rate_takes_longer() {
+        let fast = imported(400, |options| (options.batch, options.rate) = (10, 1_000)).await;
+        let slow = imported(400, |options| (options.batch, options.rate) = (10, 20)).await;
+        // Ten at once, and the other thirty one every 50 ms.
+        assert!(fast.elapsed_s < 1.0 && slow.elapsed_s >= 1.5, "{fast:?} {slow:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_opens_the_circuit() {
+        let without = imported(400, |options| (options.batch, options.outage) = (10, 0)).await;
+        let with = imported(400, |options| (options.batch, options.outage) = (10, 12)).await;
+        assert_eq!((without.circuit_opened, without.refused), (0, 0), "{without:?}");
+        assert!(with.circuit_opened > 0 && with.inserts.contains("xxx"), "{with:?}");
+    }
 }

@@ -62,3 +62,27 @@ impl Options {
         Ok(Some(options))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(arguments: &[&str]) -> Result<Option<Options>, lexopt::Error> {
+        Options::parse(Parser::from_args(arguments))
+    }
+
+    #[test]
+    fn each_option_is_read() {
+        let options = parsed(&["--input", "f", "--batch", "2", "--rate", "3", "--outage", "4", "--json"]);
+        let Ok(Some(Options { input, batch, rate, outage, json })) = options else { panic!("{options:?}") };
+        assert_eq!((input.as_os_str().to_str(), batch, rate, outage, json), (Some("f"), 2, 3, 4, true));
+        assert!(parsed(&["-h"]).is_ok_and(|options| options.is_none()));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for arguments in [["--batch", "0"], ["--rate", "0"], ["--batch", "x"], ["--nonsense", "1"]] {
+            assert!(parsed(&arguments).is_err(), "{arguments:?}");
+        }
+    }
+}

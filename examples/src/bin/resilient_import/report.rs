@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use tokio::task::JoinError;
 
+/// Inserts in one line of the chart.
+const WIDTH: usize = 60;
+
 /// What the import did.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Report {
@@ -18,6 +21,8 @@ pub(crate) struct Report {
     pub(crate) lost: u64,
     /// Flights in the store at the end.
     pub(crate) rows: u64,
+    /// The inserts in order, `.` for one that went well and `x` for one that failed.
+    pub(crate) inserts: String,
     /// Inserts, and how many of them failed.
     pub(crate) calls: u64,
     pub(crate) failed_calls: u64,
@@ -63,7 +68,13 @@ impl Report {
             text,
             "{lines} lines: {stored} stored, {duplicates} were there, {undecodable} undecodable, {lost} lost"
         );
-        let _ = writeln!(text, "{calls} inserts, {failed_calls} of them failed");
+        let _ = writeln!(text, "{calls} inserts, {failed_calls} of them failed (x):");
+        let mut left = self.inserts.as_str();
+        while !left.is_empty() {
+            let (line, rest) = left.split_at_checked(WIDTH).unwrap_or((left, ""));
+            let _ = writeln!(text, "  {line}");
+            left = rest;
+        }
         let _ = writeln!(text, "the circuit opened {} times", self.circuit_opened);
         let _ = writeln!(
             text,
@@ -71,5 +82,29 @@ impl Report {
             self.retries, self.refused, self.elapsed_s
         );
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chart_has_a_mark_for_each_insert() {
+        let inserts = format!("{}xxx", ".".repeat(WIDTH));
+        let text = Report { inserts, calls: 63, failed_calls: 3, ..Report::default() }.text();
+        assert!(
+            text.contains(&format!("63 inserts, 3 of them failed (x):\n  {}\n  xxx\n", ".".repeat(WIDTH))),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_does_not_add_up_is_said() {
+        let fine = || Report { lines: 2, stored: 1, duplicates: 1, rows: 1, ..Report::default() };
+        assert_eq!(fine().check(), Ok(()));
+        assert!(Report { lines: 3, ..fine() }.check().is_err());
+        assert!(Report { rows: 2, ..fine() }.check().is_err());
+        assert!(Report { lines: 3, lost: 1, ..fine() }.check().is_err());
     }
 }

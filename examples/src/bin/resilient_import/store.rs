@@ -7,8 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use flux_stage::{CircuitOpen, RateLimited};
+use flux::stage::{CircuitOpen, RateLimited};
 use serde::Deserialize;
+
+/// How an insert that failed is noted.
+pub(crate) const FAILED: char = 'x';
 
 /// Each so-many-th insert fails.
 const FAILS_EACH: u64 = 7;
@@ -68,7 +71,7 @@ impl From<RateLimited> for StoreError {
 pub(crate) struct Store {
     outage: u64,
     calls: AtomicU64,
-    failed: AtomicU64,
+    inserts: Mutex<String>,
     rows: Mutex<BTreeSet<Flight>>,
 }
 
@@ -83,17 +86,18 @@ impl Store {
         let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
         tokio::time::sleep(Duration::from_millis(1)).await;
         let is_down = (DOWN_FROM..DOWN_FROM + self.outage).contains(&call);
-        if is_down || call.is_multiple_of(FAILS_EACH) {
-            self.failed.fetch_add(1, Ordering::Relaxed);
+        let fails = is_down || call.is_multiple_of(FAILS_EACH);
+        self.inserts.lock().unwrap_or_else(PoisonError::into_inner).push(if fails { FAILED } else { '.' });
+        if fails {
             return Err(StoreError::Unavailable);
         }
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(flights.into_iter().map(|flight| rows.insert(flight)).collect())
     }
 
-    /// Inserts so far, and how many of them failed.
-    pub(crate) fn calls(&self) -> (u64, u64) {
-        (self.calls.load(Ordering::Relaxed), self.failed.load(Ordering::Relaxed))
+    /// The inserts so far, a dot for each that went well and an `x` for each that failed.
+    pub(crate) fn inserts(&self) -> String {
+        self.inserts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Flights in it.

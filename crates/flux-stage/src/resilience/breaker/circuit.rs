@@ -10,6 +10,7 @@ use super::CircuitState;
 use super::config::{CircuitConfig, OnChange, nanos};
 use super::state::{Change, Machine, Ticket};
 use crate::CircuitOpen;
+use crate::report::{Event, report};
 
 /// The state of a [`CircuitBreaker`](crate::CircuitBreaker). Clones share it.
 #[derive(Clone)]
@@ -48,6 +49,32 @@ impl Circuit {
     }
 }
 
+impl CircuitState {
+    /// `closed`, `half_open` or `open`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::HalfOpen => "half_open",
+            Self::Open => "open",
+        }
+    }
+}
+
+/// A circuit for one stage.
+impl From<CircuitConfig> for Circuit {
+    fn from(config: CircuitConfig) -> Self {
+        Self::new(config)
+    }
+}
+
+/// The same circuit, for another stage.
+impl From<&Self> for Circuit {
+    fn from(circuit: &Self) -> Self {
+        circuit.clone()
+    }
+}
+
 impl Shared {
     fn now(&self) -> u64 {
         nanos(self.origin.elapsed())
@@ -55,7 +82,15 @@ impl Shared {
 
     #[inline]
     fn tell(&self, change: Option<Change>) {
-        if let Some(((from, to), tell)) = change.zip(self.on_change.as_ref()) {
+        if let Some(change) = change {
+            self.changed(change);
+        }
+    }
+
+    #[cold]
+    fn changed(&self, (from, to): Change) {
+        report(&Event::Circuit(to));
+        if let Some(tell) = &self.on_change {
             tell(from, to);
         }
     }

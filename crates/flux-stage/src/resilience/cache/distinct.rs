@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::recent::{Bounds, Recent};
+use crate::{Describe, Shape};
 
 /// Runs the stage once for each key: `Some(output)`, then `None` for duplicates.
 ///
@@ -119,6 +120,12 @@ where
         let key = running.key.clone();
         self.state().done.insert(key, (), Instant::now(), self.bounds);
         Ok(Some(out))
+    }
+}
+
+impl<S: Describe, K, F> Describe for Distinct<S, K, F> {
+    fn describe(&self) -> Shape {
+        Shape::around("distinct", self.stage.describe())
     }
 }
 

@@ -9,6 +9,7 @@ use flux_core::Stage;
 use tokio::time::Instant;
 
 use super::recent::{Bounds, Recent};
+use crate::{Describe, Shape};
 
 /// Answers with what the stage made of an input with the same key before.
 ///
@@ -77,6 +78,12 @@ where
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         recent.insert(key, out.clone(), Instant::now(), self.bounds);
         Ok(out)
+    }
+}
+
+impl<S: Describe, K, V, F> Describe for Cache<S, K, V, F> {
+    fn describe(&self) -> Shape {
+        Shape::around("cache", self.stage.describe())
     }
 }
 

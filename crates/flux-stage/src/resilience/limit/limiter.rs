@@ -1,19 +1,16 @@
 //! A limiter: a bucket that can be exchanged, a clock, and the line of those who wait.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use governor::clock::Clock;
 use governor::nanos::Nanos;
-use tokio::sync::{Mutex, Notify};
-use tokio::time::{self, Instant};
 
+use super::RateLimited;
 use super::bucket::Bucket;
 use super::rate::Rate;
-use crate::RateLimited;
+use super::sync::{ArcSwap, AtomicU32, Instant, Line, Mutex, Notify, Ordering, timeout, timeout_at};
 
 /// What [`RateLimit`](crate::RateLimit) asks. Clones share one rate, which can be changed while they are in use.
 #[derive(Clone)]
@@ -22,10 +19,10 @@ pub struct Limiter(Arc<Shared>);
 struct Shared {
     allowed: ArcSwap<Allowed>,
     /// Held while the rate is changed.
-    change: StdMutex<()>,
+    change: Mutex<()>,
     changed: Notify,
     /// Whoever holds it is next.
-    line: Mutex<()>,
+    line: Line<()>,
     waiting: AtomicU32,
 }
 
@@ -61,9 +58,9 @@ impl Limiter {
     pub fn new(rate: Rate) -> Self {
         Self(Arc::new(Shared {
             allowed: ArcSwap::from_pointee(Allowed::new(rate, rate.burst())),
-            change: StdMutex::default(),
+            change: Mutex::default(),
             changed: Notify::new(),
-            line: Mutex::default(),
+            line: Line::default(),
             waiting: AtomicU32::new(0),
         }))
     }
@@ -113,15 +110,14 @@ impl Limiter {
     /// Takes from the bucket of the moment.
     #[inline]
     fn take(&self) -> Result<(), Duration> {
-        loop {
-            let allowed = self.0.allowed.load();
-            match allowed.bucket.take() {
-                Ok(()) => return Ok(()),
-                // A bucket that was just drained for its successor refuses what the successor may allow.
-                Err(_) if !Arc::ptr_eq(&allowed, &self.0.allowed.load()) => {}
-                Err(wait) => return Err(wait),
-            }
-        }
+        self.0.allowed.load().bucket.take().or_else(|_| self.take_again())
+    }
+
+    /// Asks again while nobody changes the rate: a bucket that is drained for its successor refuses what is there.
+    #[cold]
+    fn take_again(&self) -> Result<(), Duration> {
+        let _alone = self.0.change.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.allowed.load().bucket.take()
     }
 
     /// When the last in line would be served, at worst.
@@ -141,9 +137,7 @@ impl Limiter {
         let until = Instant::now().checked_add(patience);
         let _first = match until {
             None => self.0.line.lock().await,
-            Some(until) => {
-                time::timeout_at(until, self.0.line.lock()).await.map_err(|_| RateLimited::new(self.turn()))?
-            }
+            Some(until) => timeout_at(until, self.0.line.lock()).await.map_err(|_| RateLimited::new(self.turn()))?,
         };
         loop {
             let changed = self.0.changed.notified();
@@ -152,8 +146,22 @@ impl Limiter {
                 return Err(RateLimited::new(wait));
             }
             // Either way it is time to look again.
-            let _ = time::timeout(wait, changed).await;
+            let _ = timeout(wait, changed).await;
         }
+    }
+}
+
+/// A limiter for one stage.
+impl From<Rate> for Limiter {
+    fn from(rate: Rate) -> Self {
+        Self::new(rate)
+    }
+}
+
+/// The same limiter, for another stage.
+impl From<&Self> for Limiter {
+    fn from(limiter: &Self) -> Self {
+        limiter.clone()
     }
 }
 

@@ -7,7 +7,7 @@ use flux_core::Stage;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time;
 
-use crate::Overloaded;
+use crate::{Describe, Overloaded, Shape};
 
 /// Lets so many calls of a stage run at the same time; the next ones wait in line, and too many of them are refused with
 /// [`Overloaded`].
@@ -120,5 +120,11 @@ where
     async fn process(&self, input: In) -> Result<S::Out, S::Error> {
         let _place = self.place().await?;
         self.stage.process(input).await
+    }
+}
+
+impl<S: Describe> Describe for Bulkhead<S> {
+    fn describe(&self) -> Shape {
+        Shape::around("bulkhead", self.stage.describe())
     }
 }

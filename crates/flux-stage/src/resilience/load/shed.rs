@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use flux_core::Stage;
 
-use crate::Overloaded;
+use crate::{Describe, Overloaded, Shape};
 
 /// Lets so many calls of a stage run at the same time, and refuses the next one with [`Overloaded`] at once.
 ///
@@ -76,5 +76,11 @@ where
     async fn process(&self, input: In) -> Result<S::Out, S::Error> {
         let _place = self.place()?;
         self.stage.process(input).await
+    }
+}
+
+impl<S: Describe> Describe for LoadShed<S> {
+    fn describe(&self) -> Shape {
+        Shape::around("load shed", self.stage.describe())
     }
 }

@@ -7,6 +7,8 @@ use flux_core::Stage;
 use tokio::sync::Notify;
 use tokio::time;
 
+use crate::{Describe, Shape};
+
 /// Runs the stage once nothing else has come for a while: `Some(output)` for the last input of a burst, `None` for those
 /// before it, as soon as the next one comes.
 ///
@@ -62,5 +64,11 @@ impl<In: Send, S: Stage<In>> Stage<In> for Debounce<S> {
 
     async fn process(&self, input: In) -> Result<Option<S::Out>, S::Error> {
         if self.is_last().await { self.stage.process(input).await.map(Some) } else { Ok(None) }
+    }
+}
+
+impl<S: Describe> Describe for Debounce<S> {
+    fn describe(&self) -> Shape {
+        Shape::around("debounce", self.stage.describe())
     }
 }

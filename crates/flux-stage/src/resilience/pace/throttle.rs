@@ -7,9 +7,11 @@ use std::time::Duration;
 use flux_core::Stage;
 use tokio::time::Instant;
 
+use crate::{Describe, Shape};
+
 /// Runs the stage at most once in each interval and leaves out what comes in between: `Some(output)` or `None`.
 ///
-/// [`RateLimit`](crate::RateLimit) refuses or delays instead.
+/// `RateLimit` refuses or delays instead.
 ///
 /// ```
 /// use std::time::Duration;
@@ -54,5 +56,11 @@ impl<In: Send, S: Stage<In>> Stage<In> for Throttle<S> {
 
     async fn process(&self, input: In) -> Result<Option<S::Out>, S::Error> {
         if self.is_due() { self.stage.process(input).await.map(Some) } else { Ok(None) }
+    }
+}
+
+impl<S: Describe> Describe for Throttle<S> {
+    fn describe(&self) -> Shape {
+        Shape::around("throttle", self.stage.describe())
     }
 }

@@ -5,6 +5,8 @@ use std::fmt;
 
 use flux_core::{Error, ErrorKind, Failure};
 
+use crate::error::wrapped;
+
 /// Why no further attempt was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -55,12 +57,14 @@ impl<E> RetryExhausted<E> {
 }
 
 impl<E: Into<Failure>> RetryExhausted<E> {
-    /// The last error as a failure of its own class, for handlers: `Retry::new(handler)` and then
-    /// `.map_err(RetryExhausted::into_failure)`.
+    /// As a handler's failure, of the class of the last error: `handler.retry().map_err(RetryExhausted::into_failure)`.
     #[must_use]
     pub fn into_failure(self) -> Failure {
         let text = self.to_string();
-        self.into_last().map_or_else(|| Failure::retry(text), Into::into)
+        match self.into_last() {
+            Some(error) => wrapped(text, error.into()),
+            None => Failure::retry(text),
+        }
     }
 }
 
