@@ -11,10 +11,10 @@ use flux_core::{Error, ErrorKind, Result};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
-use crate::{HttpServer, HttpServerConfig};
+use crate::{HttpServer, HttpServerConfig, HttpService};
 
 /// How long to wait when the system has no room for another connection.
 const NO_ROOM: Duration = Duration::from_millis(100);
@@ -33,6 +33,7 @@ pub async fn serve(listener: TcpListener, server: &HttpServer, shutdown: impl Fu
     let config = &server.0.config;
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(config.max_connections));
+    let (stop, stopping) = watch::channel(());
     let mut shutdown = pin!(shutdown);
     loop {
         let next = async {
@@ -49,10 +50,11 @@ pub async fn serve(listener: TcpListener, server: &HttpServer, shutdown: impl Fu
         match accepted.await {
             None => break,
             Some((place, Ok((stream, _)))) => {
-                let connection = connection(stream, server, config, graceful.watcher());
+                let (service, config) = (server.service(), config.clone());
+                let conversation =
+                    Conversation { service, config, watcher: graceful.watcher(), stopping: stopping.clone() };
                 tokio::spawn(async move {
-                    // The peer broke the connection or the protocol; there is nobody left to tell.
-                    let _ = connection.await;
+                    conversation.run(stream).await;
                     drop(place);
                 });
             }
@@ -60,7 +62,7 @@ pub async fn serve(listener: TcpListener, server: &HttpServer, shutdown: impl Fu
             Some((_, Err(_))) => sleep(NO_ROOM).await,
         }
     }
-    drop(listener);
+    drop((listener, stop));
     server.drain();
     timeout(config.drain_timeout, graceful.shutdown()).await.map_err(|_| {
         let text = format!("requests were still running after {:?}", config.drain_timeout);
@@ -68,42 +70,84 @@ pub async fn serve(listener: TcpListener, server: &HttpServer, shutdown: impl Fu
     })
 }
 
-#[cfg(feature = "http2")]
-fn connection(
-    stream: TcpStream,
-    server: &HttpServer,
-    config: &HttpServerConfig,
+/// What one connection is served with.
+struct Conversation {
+    service: HttpService,
+    config: HttpServerConfig,
     watcher: Watcher,
-) -> impl Future<Output = Result<(), Box<dyn std::error::Error + Send + Sync>>> + Send + 'static {
-    use hyper_util::rt::TokioExecutor;
-    use hyper_util::server::conn::auto::Builder;
-
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(config.header_timeout)
-        .max_buf_size(config.max_header_bytes);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(u32::try_from(config.max_header_bytes).unwrap_or(u32::MAX))
-        .keep_alive_interval(config.header_timeout);
-    let _ = stream.set_nodelay(true);
-    watcher.watch(builder.serve_connection(TokioIo::new(stream), server.service()).into_owned())
+    /// Closed when no new requests are to be taken.
+    #[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "HTTP/1.1 is watched from its first byte"))]
+    stopping: watch::Receiver<()>,
 }
 
-#[cfg(not(feature = "http2"))]
-fn connection(
-    stream: TcpStream,
-    server: &HttpServer,
-    config: &HttpServerConfig,
-    watcher: Watcher,
-) -> impl Future<Output = hyper::Result<()>> + Send + 'static {
-    let mut builder = hyper::server::conn::http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(config.header_timeout).max_buf_size(config.max_header_bytes);
-    let _ = stream.set_nodelay(true);
-    watcher.watch(builder.serve_connection(TokioIo::new(stream), server.service()))
+impl Conversation {
+    /// Serves one connection until it ends; how it does matters to nobody but the peer.
+    #[cfg(not(feature = "http2"))]
+    async fn run(self, stream: TcpStream) {
+        self.http1(stream).await;
+    }
+
+    /// Serves one connection until it ends; how it does matters to nobody but the peer.
+    #[cfg(feature = "http2")]
+    async fn run(mut self, stream: TcpStream) {
+        let looked = {
+            let mut looking = pin!(timeout(self.config.header_timeout, speaks_http2(&stream)));
+            let mut stopping = pin!(self.stopping.changed());
+            poll_fn(|cx| match looking.as_mut().poll(cx) {
+                Poll::Pending => stopping.as_mut().poll(cx).map(|_| None),
+                Poll::Ready(looked) => Poll::Ready(looked.ok().and_then(io::Result::ok)),
+            })
+            .await
+        };
+        match looked {
+            Some(true) => self.http2(stream).await,
+            Some(false) => self.http1(stream).await,
+            None => {}
+        }
+    }
+
+    async fn http1(self, stream: TcpStream) {
+        let _ = stream.set_nodelay(true);
+        let mut builder = hyper::server::conn::http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.config.header_timeout)
+            .max_buf_size(self.config.max_header_bytes);
+        let _ = self.watcher.watch(builder.serve_connection(TokioIo::new(stream), self.service)).await;
+    }
+
+    #[cfg(feature = "http2")]
+    async fn http2(self, stream: TcpStream) {
+        let _ = stream.set_nodelay(true);
+        let mut builder = hyper::server::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .max_header_list_size(u32::try_from(self.config.max_header_bytes).unwrap_or(u32::MAX))
+            .keep_alive_interval(self.config.header_timeout);
+        let _ = self.watcher.watch(builder.serve_connection(TokioIo::new(stream), self.service)).await;
+    }
+}
+
+/// Whether the first bytes are those of HTTP/2 (RFC 9113, 3.4).
+///
+/// hyper-util finds that out as well, but waits for them as long as the peer likes.
+#[cfg(feature = "http2")]
+async fn speaks_http2(stream: &TcpStream) -> io::Result<bool> {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    /// Bytes that were only looked at do not wake anyone, so a preface in pieces is looked at again.
+    const AGAIN: Duration = Duration::from_millis(5);
+    let mut first = [0; PREFACE.len()];
+    loop {
+        let count = stream.peek(&mut first).await?;
+        let seen = first.get(..count).unwrap_or_default();
+        if seen.is_empty() || !PREFACE.starts_with(seen) {
+            return Ok(false);
+        }
+        if seen == PREFACE {
+            return Ok(true);
+        }
+        sleep(AGAIN).await;
+    }
 }
 
 /// Whether only the connection that was to be accepted is lost.
