@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use flux_core::{Error, ErrorKind, Headers, Result, Subject, Telemetry, Typed};
+use flux_core::{Error, ErrorKind, Message, Result, Subject, Telemetry, Typed};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body::Body as _;
@@ -80,20 +80,13 @@ impl<C: Connect + Clone + Send + Sync + 'static> HttpClient<C> {
         Ok(Self(Arc::new(Inner { client, scheme, authority, path, config })))
     }
 
-    /// Posts `body` for `subject`, and reads the whole answer.
-    pub(crate) async fn post(
-        &self,
-        subject: &Subject,
-        headers: &Headers,
-        extra: HeaderMap,
-        body: Bytes,
-        limit: Duration,
-    ) -> Result<Answer> {
-        let mut request = Request::new(Full::new(body));
+    /// Posts a message, with further fields beside its headers, and reads the whole answer.
+    pub(crate) async fn post(&self, message: &Message<Bytes>, fields: HeaderMap, limit: Duration) -> Result<Answer> {
+        let mut request = Request::new(Full::new(message.payload.clone()));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.uri(subject)?;
-        *request.headers_mut() = extra;
-        wire::append(request.headers_mut(), headers)?;
+        *request.uri_mut() = self.uri(&message.subject)?;
+        *request.headers_mut() = fields;
+        wire::append(request.headers_mut(), &message.headers)?;
         let exchange = async {
             let response = self.0.client.request(request).await.map_err(error::from_client)?;
             self.read(response).await

@@ -30,12 +30,10 @@ pub fn kind(status: StatusCode) -> ErrorKind {
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     const MOST: Duration = Duration::from_secs(24 * 60 * 60);
     let text = headers.get(field::RETRY_AFTER)?.to_str().ok()?.trim();
-    let delay = match text.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let date = httpdate::parse_http_date(text).ok()?;
-            date.duration_since(SystemTime::now()).unwrap_or_default()
-        }
+    let delay = if let Ok(seconds) = text.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        httpdate::parse_http_date(text).ok()?.duration_since(SystemTime::now()).unwrap_or_default()
     };
     Some(delay.min(MOST))
 }

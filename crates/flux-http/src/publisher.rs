@@ -36,13 +36,11 @@ impl<C: Connect + Clone + Send + Sync + 'static> Publisher<Bytes> for HttpClient
     type Receipt = Accepted;
 
     async fn send(&self, message: Message<Bytes>) -> Result<Accepted> {
-        let Message { subject, headers, payload } = message;
-        let limit = self.config().request_timeout;
-        let answer = match self.post(&subject, &headers, HeaderMap::new(), payload, limit).await {
+        let answer = match self.post(&message, HeaderMap::new(), self.config().request_timeout).await {
             Ok(answer) if answer.status.is_success() => return Ok(Accepted { status: answer.status }),
             Ok(answer) => error::of_message(&Problem::read(answer.status, &answer.headers, &answer.body)),
             Err(error) => error,
         };
-        Err(answer.with_operation("publish").with_subject(subject))
+        Err(answer.with_operation("publish").with_subject(message.subject))
     }
 }

@@ -68,7 +68,7 @@ impl Registry {
     pub(crate) fn add(self: &Arc<Self>, filter: &str, role: Role, capacity: usize) -> Result<Arrivals> {
         let filter = SubjectFilter::new(filter)?;
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let (queue, arrivals) = mpsc::channel(capacity);
+        let (queue, taken) = mpsc::channel(capacity);
         let entry = Entry { id, role, filter: filter.clone(), queue };
         let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
         if tables.closed {
@@ -79,7 +79,7 @@ impl Registry {
             None => tables.wild.push(entry),
         }
         drop(tables);
-        Ok(Arrivals { arrivals, filter, id, registry: Arc::clone(self) })
+        Ok(Arrivals { queue: taken, filter, id, registry: Arc::clone(self) })
     }
 
     /// Who gets messages to `subject`: one responder, in turns, or every subscriber.
@@ -132,7 +132,7 @@ impl Registry {
 
 /// The queue of one listener. Dropped, it withdraws; those who wait in it are told.
 pub(crate) struct Arrivals {
-    arrivals: mpsc::Receiver<Arrival>,
+    queue: mpsc::Receiver<Arrival>,
     pub(crate) filter: SubjectFilter,
     id: usize,
     registry: Arc<Registry>,
@@ -142,7 +142,7 @@ impl Arrivals {
     /// The next message whose sender has not gone away.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Arrival>> {
         loop {
-            match self.arrivals.poll_recv(cx) {
+            match self.queue.poll_recv(cx) {
                 Poll::Ready(Some(arrival)) if arrival.answer.as_ref().is_some_and(oneshot::Sender::is_closed) => {}
                 polled => return polled,
             }

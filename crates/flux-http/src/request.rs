@@ -30,14 +30,13 @@ use crate::{HttpClient, HttpServer, error, wire};
 /// the server had to refuse it, or no answer came within the request timeout or by the request's own `X-Deadline`.
 impl<C: Connect + Clone + Send + Sync + 'static> Requester<Bytes, Bytes> for HttpClient<C> {
     async fn ask(&self, request: Message<Bytes>) -> Result<Message<Bytes>> {
-        let Message { subject, headers, payload } = request;
-        let (extra, limit) = deadline(&headers, self.config().request_timeout);
-        let answered = self.post(&subject, &headers, extra, payload, limit).await.and_then(|answer| {
+        let (fields, limit) = deadline(&request.headers, self.config().request_timeout);
+        let answered = self.post(&request, fields, limit).await.and_then(|answer| {
             if matches!(answer.status, StatusCode::NO_CONTENT | StatusCode::ACCEPTED) {
                 Err(Error::new(ErrorKind::NoResponder, "the peer took the request as a message and answers nothing"))
             } else if answer.status.is_success() {
                 Ok(Message {
-                    subject: subject.clone(),
+                    subject: request.subject.clone(),
                     headers: wire::read_headers(&answer.headers)?,
                     payload: answer.body,
                 })
@@ -45,7 +44,7 @@ impl<C: Connect + Clone + Send + Sync + 'static> Requester<Bytes, Bytes> for Htt
                 Err(error::of_request(&Problem::read(answer.status, &answer.headers, &answer.body)))
             }
         });
-        answered.map_err(|error| error.with_operation("request").with_subject(subject))
+        answered.map_err(|error| error.with_operation("request").with_subject(request.subject))
     }
 }
 
@@ -57,9 +56,9 @@ fn deadline(headers: &Headers, limit: Duration) -> (HeaderMap, Duration) {
         return (HeaderMap::new(), limit.min(own.saturating_sub(now)));
     }
     let millis = u64::try_from(now.saturating_add(limit).as_millis()).unwrap_or(u64::MAX);
-    let mut extra = HeaderMap::with_capacity(4);
-    extra.insert("x-deadline", millis.into());
-    (extra, limit)
+    let mut fields = HeaderMap::with_capacity(4);
+    fields.insert("x-deadline", millis.into());
+    (fields, limit)
 }
 
 /// Several responders of one subject take turns. Where one listens, subscribers of the same subject get nothing.
