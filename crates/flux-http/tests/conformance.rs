@@ -98,7 +98,7 @@ bytes_over_http!(Early "http, early" open(HttpClientConfig::new(), HttpServerCon
 /// The suite would notice if the answer did not wait for the handler.
 #[test]
 fn an_early_answer_is_no_outcome() {
-    let report =
-        flux_conformance::run(&flux_conformance::__part!(list outcomes Early), flux_conformance::Flavor::CurrentThread);
+    let cases: Vec<_> = flux_conformance::__part!(list outcomes Early);
+    let report = flux_conformance::run(&cases, flux_conformance::Flavor::CurrentThread);
     assert_eq!(report.passed, [] as [&str; 0], "{:?}", report.failed);
 }
