@@ -4,6 +4,7 @@ use crate::Result;
 use crate::stopwatch::Stopwatch;
 
 pub mod flux;
+pub mod http;
 pub mod mpsc;
 pub mod nats;
 pub mod omniqueue;

@@ -17,6 +17,7 @@ WHAT is one of
   stream        the stream in memory, with a small and a large backlog
   stages        what a stage adds to the function it wraps
   trie          one publish among many subscriptions
+  http          requests of JSON over keep-alive connections, next to hyper and axum
   nats          a real nats-server: publish, request, JetStream (cargo xtask tools gets one)
   telemetry     what telemetry costs while no SDK is installed
   instructions  instructions per message, counted by callgrind (needs valgrind)

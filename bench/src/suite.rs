@@ -10,6 +10,7 @@ use crate::measurement::Measurement;
 use crate::options::Options;
 use crate::turns::{self, Turn};
 
+pub mod http;
 pub(crate) mod instructions;
 pub mod json;
 pub mod mem;
@@ -45,6 +46,7 @@ pub fn all() -> Vec<Suite> {
     suites.extend(json::suites());
     suites.push(stream::suite());
     suites.push(trie::suite());
+    suites.extend(http::suites());
     suites.extend(nats::suites());
     suites
 }

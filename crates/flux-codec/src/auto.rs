@@ -45,6 +45,28 @@ impl<T: Serialize + DeserializeOwned, C: Codec<T>> Codec<T> for Auto<C> {
         self.writer.limit()
     }
 
+    fn reads(&self, content_type: &str) -> bool {
+        macro_rules! any {
+            ($($feature:literal => $codec:path;)*) => {
+                self.writer.reads(content_type)
+                $(|| {
+                    #[cfg(feature = $feature)]
+                    let read = Codec::<T>::reads(&$codec, content_type);
+                    #[cfg(not(feature = $feature))]
+                    let read = false;
+                    read
+                })*
+            };
+        }
+        any! {
+            "bincode" => crate::Bincode;
+            "cbor" => crate::Cbor;
+            "json" => crate::Json;
+            "msgpack" => crate::MsgPack;
+            "postcard" => crate::Postcard;
+        }
+    }
+
     fn decode_as(&self, content_type: Option<&str>, payload: &Bytes) -> Result<T> {
         let Some(found) = content_type else { return self.writer.decode(payload) };
         if flux_core::same_media_type(found, self.writer.content_type()) {

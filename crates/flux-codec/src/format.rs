@@ -89,10 +89,13 @@ impl<T, F: Format<T>> Codec<T> for Limited<F> {
         Ok(bytes)
     }
 
+    fn reads(&self, content_type: &str) -> bool {
+        self.format.reads_any() || F::CONTENT_TYPES.iter().any(|known| same_media_type(content_type, known))
+    }
+
     fn decode_as(&self, content_type: Option<&str>, payload: &Bytes) -> Result<T> {
-        let known = |found: &str| F::CONTENT_TYPES.iter().any(|known| same_media_type(found, known));
         match content_type {
-            Some(found) if !known(found) && !self.format.reads_any() => {
+            Some(found) if !self.reads(found) => {
                 let (shown, read) = (shown(found), F::CONTENT_TYPES.join("`, `"));
                 Err(Error::new(ErrorKind::Codec, format!("the payload is `{shown}`, this codec reads `{read}`")))
             }
@@ -135,6 +138,10 @@ macro_rules! codec {
 
             fn to_bytes(&self, value: T, scratch: &mut Vec<u8>) -> flux_core::Result<bytes::Bytes> {
                 self.with_limit($crate::DEFAULT_LIMIT).to_bytes(value, scratch)
+            }
+
+            fn reads(&self, content_type: &str) -> bool {
+                flux_core::Codec::<T>::reads(&self.with_limit($crate::DEFAULT_LIMIT), content_type)
             }
 
             fn decode_as(&self, content_type: Option<&str>, payload: &bytes::Bytes) -> flux_core::Result<T> {

@@ -41,6 +41,10 @@ pub struct Capabilities {
     pub publish: &'static str,
     /// Whether unsettled messages are delivered again.
     pub redelivers: bool,
+    /// Whether publishing returns with the outcome of those who got the message.
+    pub outcomes: bool,
+    /// Whether names of headers keep their case.
+    pub header_case: bool,
     /// Whether it has request and reply.
     pub requests: bool,
     /// Whether messages can be fetched.
@@ -55,13 +59,36 @@ impl Capabilities {
     /// A transport that delivers at most once and does nothing else.
     #[must_use]
     pub const fn new(publish: &'static str, order: &'static str) -> Self {
-        Self { publish, redelivers: false, requests: false, pull: false, groups: false, order }
+        Self {
+            publish,
+            redelivers: false,
+            outcomes: false,
+            header_case: true,
+            requests: false,
+            pull: false,
+            groups: false,
+            order,
+        }
     }
 
     /// Unsettled messages are delivered again.
     #[must_use]
     pub const fn with_redelivery(mut self) -> Self {
         self.redelivers = true;
+        self
+    }
+
+    /// Publishing returns when everyone who got the message has settled it, and fails when one of them failed.
+    #[must_use]
+    pub const fn with_outcomes(mut self) -> Self {
+        self.outcomes = true;
+        self
+    }
+
+    /// Names of headers that flux does not know arrive in lower case, as over HTTP.
+    #[must_use]
+    pub const fn without_header_case(mut self) -> Self {
+        self.header_case = false;
         self
     }
 
@@ -89,11 +116,16 @@ impl Capabilities {
     /// The columns of the table of guarantees, in order.
     #[must_use]
     pub fn columns(&self) -> Vec<(&'static str, &'static str)> {
+        let settle = match (self.redelivers, self.outcomes) {
+            (_, true) => "the outcome is the answer",
+            (true, _) => "yes",
+            _ => "no",
+        };
         let yes = |has: bool| if has { "yes" } else { "no" };
         vec![
             ("publish returns when", self.publish),
             ("delivery", if self.redelivers { "at least once" } else { "at most once" }),
-            ("settle", yes(self.redelivers)),
+            ("settle", settle),
             ("request-reply", yes(self.requests)),
             ("pull", yes(self.pull)),
             ("queue group", yes(self.groups)),

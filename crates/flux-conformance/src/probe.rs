@@ -69,12 +69,13 @@ probes! {
 /// What a transport says about itself against what its types say and which parts of the suite it runs. `None` when they agree.
 #[must_use]
 pub fn disagreement<F: Fixture>(found: Found, parts: &[&str]) -> Option<String> {
-    let Capabilities { redelivers, requests, pull, groups, .. } = F::capabilities();
+    let Capabilities { redelivers, outcomes, requests, pull, groups, .. } = F::capabilities();
     let acker = <<F::Bus as Subscriber<F::Payload>>::Acker as Settle>::REDELIVERS;
     let restarts = parts.contains(&"restarts");
     // A bus without `fetch` may still hand out consumers, so for pull only hiding shows.
     let facts = [
-        ("redelivers", "redelivery", redelivers, acker),
+        ("redelivers", "redelivery", redelivers, acker && !outcomes),
+        ("outcomes", "outcomes as answers", outcomes, outcomes && acker && !redelivers),
         ("requests", "request-reply", requests, found.requests),
         ("groups", "queue groups", groups, found.groups),
         ("pull", "pull", pull, pull || found.pull),

@@ -3,8 +3,8 @@
 /// Makes one test of each case, on a current-thread and on a multi-thread runtime.
 ///
 /// Takes a name for the module and the [`Fixture`](crate::Fixture), and after it the parts that the transport has: `groups`, `requests`,
-/// `redelivers`, `pull`. Where a server can be [stopped](crate::Restarts), `restarts` follows, with `restarts_requests` and `restarts_stored` if the
-/// transport has requests and redelivery. A part that is declared and not listed here fails the suite, as does one that is listed and not
+/// `redelivers`, `outcomes`, `pull`. Where a server can be [stopped](crate::Restarts), `restarts` follows, with `restarts_requests` and
+/// `restarts_stored` if the transport has requests and redelivery. A part that is declared and not listed here fails the suite, as does one that is listed and not
 /// declared. Cases that wait for the ack wait run on the current-thread runtime only, where the clock may be paused.
 ///
 /// ```text
@@ -95,6 +95,14 @@ macro_rules! __part {
             gives_nothing_to_a_member_that_left
             leaves_others_alone
             refuses_a_group_without_name
+        ] $($rest)*}
+    };
+    ($form:ident outcomes $($rest:tt)*) => {
+        $crate::__each! {$form outcomes [
+            tells_success_when_it_was_handled
+            tells_failure_and_when_to_try_again
+            tells_at_once_when_the_delivery_is_dropped
+            tells_the_worst_of_several
         ] $($rest)*}
     };
     ($form:ident requests $($rest:tt)*) => {

@@ -53,15 +53,22 @@ pub trait Codec<T>: Send + Sync {
         Ok(Bytes::copy_from_slice(scratch))
     }
 
+    /// Whether this codec reads payloads of this content type.
+    ///
+    /// Provided: its own, and no other.
+    fn reads(&self, content_type: &str) -> bool {
+        same_media_type(content_type, self.content_type())
+    }
+
     /// Decodes a payload that came with this `Content-Type`, or with none.
     ///
-    /// Provided: a payload without content type is taken on trust; with another one than this codec's it is refused.
+    /// Provided: a payload without content type is taken on trust; with one that this codec does not [read](Self::reads) it is refused.
     ///
     /// # Errors
     /// Those of [`decode`](Self::decode), and [`ErrorKind::Codec`] naming both content types.
     fn decode_as(&self, content_type: Option<&str>, payload: &Bytes) -> Result<T> {
         match content_type {
-            Some(found) if !same_media_type(found, self.content_type()) => {
+            Some(found) if !self.reads(found) => {
                 let shown: String = found.chars().take(80).collect();
                 let message = format!("the payload is `{shown}`, this codec reads `{}`", self.content_type());
                 Err(Error::new(ErrorKind::Codec, message))
@@ -100,6 +107,10 @@ macro_rules! through_pointer {
 
             fn to_bytes(&self, value: T, scratch: &mut Vec<u8>) -> Result<Bytes> {
                 (**self).to_bytes(value, scratch)
+            }
+
+            fn reads(&self, content_type: &str) -> bool {
+                (**self).reads(content_type)
             }
 
             fn decode_as(&self, content_type: Option<&str>, payload: &Bytes) -> Result<T> {

@@ -167,7 +167,9 @@ impl Error {
         self.with_retryable(true)
     }
 
-    pub(crate) fn with_undecodable(mut self, undecodable: Undecodable) -> Self {
+    /// Adds the delivery that could not be read, for whoever [takes it](Self::take_undecodable).
+    #[must_use]
+    pub fn with_undecodable(mut self, undecodable: Undecodable) -> Self {
         self.0.undecodable = Some(Mutex::new(undecodable));
         self
     }

@@ -54,7 +54,7 @@ pub use request::{
     DynResponder, Reply, Requester, Responder,
 };
 pub use scope::{Scope, Scoped};
-pub use settle::{Acker, BoxAcker, BoxSettle, DynAcker, DynSettle, IntoOutcome, NoAck, Outcome, Settle};
+pub use settle::{Acker, BoxAcker, BoxSettle, DynAcker, DynSettle, IntoOutcome, NoAck, Outcome, Settle, Unreadable};
 pub use stage::{ArcStage, BoxStage, DynStage, Handler, Stage};
 pub use status::Status;
 pub use subject::Subject;

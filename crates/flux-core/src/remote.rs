@@ -21,6 +21,12 @@ pub struct RemoteError {
 impl RemoteError {
     /// The code of an answer whose handler gave none: it failed.
     pub const INTERNAL: &'static str = "500";
+    /// The code of an answer to a request whose content type is one that the responder does not read.
+    pub const CONTENT_TYPE: &'static str = "415";
+    /// The code of an answer to a request whose payload is larger than the responder's codec takes.
+    pub const TOO_LARGE: &'static str = "413";
+    /// The code of an answer to a request whose signature is missing, wrong or too old.
+    pub const UNSIGNED: &'static str = "401";
     /// The code of an answer to a request whose payload did not decode.
     pub const UNDECODABLE: &'static str = "400";
 

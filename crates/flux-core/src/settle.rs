@@ -20,6 +20,20 @@ pub enum Outcome {
     Term(Cow<'static, str>),
 }
 
+/// Why a delivery does not get as far as a handler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unreadable {
+    /// Its content type is one that the codec does not read.
+    ContentType,
+    /// Its payload or what goes with it is not what the content type says.
+    Payload,
+    /// Its signature is missing, wrong or too old.
+    Signature,
+    /// Its payload is larger than the codec takes.
+    Size,
+}
+
 /// What a handler may return in `Ok`: `()`, which means [`Outcome::Ack`], or an [`Outcome`].
 #[diagnostic::on_unimplemented(
     message = "a message handler cannot return `{Self}`",
@@ -93,7 +107,7 @@ pub trait Acker: Send + 'static {
     note = "implement `flux_core::Acker` for it when the transport redelivers, or use `flux_core::NoAck` when it does not"
 )]
 pub trait Settle: Send + 'static {
-    /// Whether the transport delivers again what was not done.
+    /// Whether what was not done may be delivered again: by the transport, or by the sender, where it is told the outcome.
     const REDELIVERS: bool;
 
     /// [`REDELIVERS`](Self::REDELIVERS), for a handle whose type does not know it.
@@ -108,6 +122,12 @@ pub trait Settle: Send + 'static {
     fn keep_alive(&self) -> impl Future<Output = Result<()>> + Send {
         std::future::ready(Ok(()))
     }
+
+    /// Notes why the delivery does not get as far as a handler, before it is settled. On a transport where the outcome is the
+    /// answer, the sender is told.
+    ///
+    /// Provided: does nothing.
+    fn mark_unreadable(&mut self, _why: Unreadable) {}
 }
 
 impl<A: Acker> Settle for A {
@@ -147,6 +167,8 @@ pub trait DynSettle: Send {
     fn settle_dyn(self: Box<Self>, outcome: Outcome) -> BoxFuture<'static, Result<()>>;
     /// As [`Settle::keep_alive`].
     fn keep_alive_dyn(&self) -> BoxFuture<'_, Result<()>>;
+    /// As [`Settle::mark_unreadable`].
+    fn mark_unreadable_dyn(&mut self, why: Unreadable);
 }
 
 impl<S: Settle> DynSettle for S {
@@ -160,6 +182,10 @@ impl<S: Settle> DynSettle for S {
 
     fn keep_alive_dyn(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(self.keep_alive())
+    }
+
+    fn mark_unreadable_dyn(&mut self, why: Unreadable) {
+        self.mark_unreadable(why);
     }
 }
 
@@ -187,6 +213,10 @@ impl Settle for BoxSettle {
 
     fn keep_alive(&self) -> impl Future<Output = Result<()>> + Send {
         self.0.keep_alive_dyn()
+    }
+
+    fn mark_unreadable(&mut self, why: Unreadable) {
+        self.0.mark_unreadable_dyn(why);
     }
 }
 

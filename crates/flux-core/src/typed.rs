@@ -7,7 +7,7 @@ mod subscriber;
 use std::fmt;
 use std::sync::{Mutex, TryLockError};
 
-use crate::Telemetry;
+use crate::{Codec, Error, ErrorKind, Telemetry, Unreadable};
 pub use request::{TypedReply, TypedRequests};
 pub use subscriber::TypedDeliveries;
 
@@ -71,6 +71,15 @@ impl<W: Clone, C: Clone> Clone for Typed<W, C> {
 impl<W: fmt::Debug, C: fmt::Debug> fmt::Debug for Typed<W, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Typed").field("wire", &self.wire).field("codec", &self.codec).finish_non_exhaustive()
+    }
+}
+
+/// Why a payload did not decode.
+fn why<T, C: Codec<T>>(codec: &C, content_type: Option<&str>, error: &Error) -> Unreadable {
+    match content_type {
+        Some(found) if !codec.reads(found) => Unreadable::ContentType,
+        _ if error.kind() == ErrorKind::TooLarge => Unreadable::Size,
+        _ => Unreadable::Payload,
     }
 }
 

@@ -24,6 +24,13 @@ pub mod codec {
     pub use flux_codec::*;
 }
 
+/// HTTP: messages and requests as POSTs, over hyper, mounted wherever a tower service goes.
+#[cfg(feature = "http")]
+pub mod http {
+    #[doc(inline)]
+    pub use flux_http::*;
+}
+
 /// NATS JetStream: streams on a server, receipts, settlement, redelivery.
 #[cfg(feature = "jetstream")]
 pub mod jetstream {

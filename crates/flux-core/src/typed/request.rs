@@ -10,9 +10,10 @@ use bytes::Bytes;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use super::Scratch;
+use super::{Scratch, why};
 use crate::{
     BoxSettle, Codec, Delivery, Message, Outcome, RemoteError, Reply, Requester, Responder, Result, Settle, Typed,
+    Unreadable,
 };
 
 impl<Req, Resp, W, C> Requester<Req, Resp> for Typed<W, C>
@@ -97,8 +98,9 @@ where
             Ok(Delivery::new(rest.map(|()| value), metadata, reply).with_original(bytes))
         }
         Err(error) => {
+            let why = why(&**codec, request.message.headers.content_type(), &error);
             let error = error.with_operation("decode").with_subject(request.message.subject.clone());
-            Err(error.with_undecodable(Box::new(request.map_acker(|reply| BoxSettle::new(Refusal(reply))))))
+            Err(error.with_undecodable(Box::new(request.map_acker(|reply| BoxSettle::new(Refusal { reply, why })))))
         }
     }
 }
@@ -138,7 +140,10 @@ where
 }
 
 /// Answers a request that did not decode: whatever the outcome, its requester gets an error at once.
-struct Refusal<A>(A);
+struct Refusal<A> {
+    reply: A,
+    why: Unreadable,
+}
 
 impl<A: Reply<Bytes>> Settle for Refusal<A> {
     const REDELIVERS: bool = false;
@@ -148,7 +153,13 @@ impl<A: Reply<Bytes>> Settle for Refusal<A> {
             Outcome::Term(reason) => reason,
             _ => "the request could not be decoded".into(),
         };
-        self.0.reply(Err(RemoteError::new(RemoteError::UNDECODABLE, reason))).await
+        let code = match self.why {
+            Unreadable::ContentType => RemoteError::CONTENT_TYPE,
+            Unreadable::Size => RemoteError::TOO_LARGE,
+            Unreadable::Signature => RemoteError::UNSIGNED,
+            Unreadable::Payload => RemoteError::UNDECODABLE,
+        };
+        self.reply.reply(Err(RemoteError::new(code, reason))).await
     }
 }
 

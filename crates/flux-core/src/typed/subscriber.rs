@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
+use super::why;
 use crate::{Backlog, Batch, BoxSettle, Codec, Consumer, Delivery, QueueSubscriber, Result, Settle, Subscriber, Typed};
 
 impl<T, W, C> Subscriber<T> for Typed<W, C>
@@ -99,7 +100,7 @@ impl<T, D, C: fmt::Debug> fmt::Debug for TypedDeliveries<T, D, C> {
     }
 }
 
-fn decode<T, A: Settle, C: Codec<T>>(codec: &C, delivery: Delivery<Bytes, A>) -> Result<Delivery<T, A>> {
+fn decode<T, A: Settle, C: Codec<T>>(codec: &C, mut delivery: Delivery<Bytes, A>) -> Result<Delivery<T, A>> {
     match codec.decode_as(delivery.message.headers.content_type(), &delivery.message.payload) {
         Ok(value) => {
             let Delivery { message, metadata, acker, .. } = delivery;
@@ -107,6 +108,8 @@ fn decode<T, A: Settle, C: Codec<T>>(codec: &C, delivery: Delivery<Bytes, A>) ->
             Ok(Delivery::new(rest.map(|()| value), metadata, acker).with_original(bytes))
         }
         Err(error) => {
+            let why = why(codec, delivery.message.headers.content_type(), &error);
+            delivery.acker.mark_unreadable(why);
             let error = error.with_operation("decode").with_subject(delivery.message.subject.clone());
             Err(error.with_undecodable(Box::new(delivery.map_acker(BoxSettle::new))))
         }

@@ -87,6 +87,15 @@ async fn a_request_that_does_not_decode_is_answered_at_once_and_serving_goes_on(
 }
 
 #[tokio::test]
+async fn a_request_of_another_content_type_is_answered_as_such() {
+    let (wire, bus) = numbers();
+    let request = Message::to(subject!("halve"), Bytes::from_static(b"8"));
+    let request = request.with_header(header::CONTENT_TYPE, "text/csv").expect("valid");
+    let answer = during(Responder::<u32, u32>::serve(&bus, "halve", halve), wire.ask(request)).await;
+    assert_eq!(answer.expect_err("refused").remote().map(RemoteError::code), Some(RemoteError::CONTENT_TYPE));
+}
+
+#[tokio::test]
 async fn whoever_takes_an_undecodable_request_answers_it_by_settling() -> Result<()> {
     for outcome in [Outcome::Ack, Outcome::Nak, Outcome::term("no number")] {
         let (wire, bus) = numbers();

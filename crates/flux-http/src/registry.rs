@@ -1,0 +1,157 @@
+//! Who listens to what, and the queues in between.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use flux_core::{Error, ErrorKind, Message, Result, Subject, SubjectFilter};
+use http::HeaderMap;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::problem::Problem;
+
+/// How a delivery or request ended.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Done,
+    Refused(Problem),
+    Reply(HeaderMap, Bytes),
+}
+
+/// A message in a queue, and the way back of its answer; `None` when the sender was answered already.
+pub(crate) struct Arrival {
+    pub(crate) message: Message<Bytes>,
+    pub(crate) answer: Option<oneshot::Sender<Answer>>,
+}
+
+/// What a queue is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Responder,
+    Subscriber,
+}
+
+struct Entry {
+    id: usize,
+    role: Role,
+    filter: SubjectFilter,
+    queue: mpsc::Sender<Arrival>,
+}
+
+/// Everyone who listens.
+#[derive(Default)]
+pub(crate) struct Registry {
+    tables: RwLock<Tables>,
+    next: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Tables {
+    /// Those who listen to one subject.
+    exact: HashMap<Subject, Vec<Entry>>,
+    /// Those with wildcards.
+    wild: Vec<Entry>,
+    closed: bool,
+}
+
+/// Who gets a message.
+pub(crate) enum Targets {
+    Nobody,
+    Responder(mpsc::Sender<Arrival>),
+    Subscribers(Vec<mpsc::Sender<Arrival>>),
+}
+
+impl Registry {
+    /// Adds a listener, with a queue of its own.
+    pub(crate) fn add(self: &Arc<Self>, filter: &str, role: Role, capacity: usize) -> Result<Arrivals> {
+        let filter = SubjectFilter::new(filter)?;
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let (queue, taken) = mpsc::channel(capacity);
+        let entry = Entry { id, role, filter: filter.clone(), queue };
+        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
+        if tables.closed {
+            return Err(Error::new(ErrorKind::Closed, "the server drains"));
+        }
+        match filter.as_subject() {
+            Some(subject) => tables.exact.entry(subject).or_default().push(entry),
+            None => tables.wild.push(entry),
+        }
+        drop(tables);
+        Ok(Arrivals { queue: taken, filter, id, registry: Arc::clone(self) })
+    }
+
+    /// Who gets messages to `subject`: one responder, in turns, or every subscriber.
+    pub(crate) fn targets(&self, subject: &Subject) -> Targets {
+        let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
+        let exact = tables.exact.get(subject).map_or(&[][..], Vec::as_slice);
+        let wild = tables.wild.iter().filter(|entry| entry.filter.matches(subject));
+        let (mut responders, mut subscribers) = (Vec::new(), Vec::new());
+        for entry in exact.iter().chain(wild) {
+            match entry.role {
+                Role::Responder => responders.push(&entry.queue),
+                Role::Subscriber => subscribers.push(entry.queue.clone()),
+            }
+        }
+        match (responders.as_slice(), subscribers.is_empty()) {
+            ([], true) => Targets::Nobody,
+            ([], false) => Targets::Subscribers(subscribers),
+            ([one], _) => Targets::Responder((*one).clone()),
+            (several, _) => {
+                let turn = self.next.fetch_add(1, Ordering::Relaxed) % several.len();
+                several.get(turn).map_or(Targets::Nobody, |queue| Targets::Responder((*queue).clone()))
+            }
+        }
+    }
+
+    /// Lets nobody listen any more; what had arrived is still handed over.
+    pub(crate) fn close(&self) {
+        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
+        *tables = Tables { closed: true, ..Tables::default() };
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.tables.read().unwrap_or_else(PoisonError::into_inner).closed
+    }
+
+    fn remove(&self, id: usize, filter: &SubjectFilter) {
+        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(subject) = filter.as_subject() else {
+            tables.wild.retain(|entry| entry.id != id);
+            return;
+        };
+        if let Some(entries) = tables.exact.get_mut(&subject) {
+            entries.retain(|entry| entry.id != id);
+            if entries.is_empty() {
+                tables.exact.remove(&subject);
+            }
+        }
+    }
+}
+
+/// The queue of one listener. Dropped, it withdraws; those who wait in it are told.
+pub(crate) struct Arrivals {
+    queue: mpsc::Receiver<Arrival>,
+    pub(crate) filter: SubjectFilter,
+    id: usize,
+    registry: Arc<Registry>,
+}
+
+impl Arrivals {
+    /// The next message whose sender has not gone away.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Arrival>> {
+        loop {
+            match self.queue.poll_recv(cx) {
+                Poll::Ready(Some(arrival)) if arrival.answer.as_ref().is_some_and(oneshot::Sender::is_closed) => {}
+                polled => return polled,
+            }
+        }
+    }
+}
+
+impl Drop for Arrivals {
+    fn drop(&mut self) {
+        self.registry.remove(self.id, &self.filter);
+    }
+}

@@ -1,0 +1,157 @@
+//! A server for those who have none.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use flux_core::{Error, ErrorKind, Result};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{sleep, timeout};
+
+use crate::{HttpServer, HttpServerConfig, HttpService};
+
+/// How long to wait when the system has no room for another connection.
+const NO_ROOM: Duration = Duration::from_millis(100);
+
+/// Serves connections of `listener` until `shutdown` is done; then [drains](HttpServer::drain), and lets requests end.
+///
+/// HTTP/1.1, and with the feature `http2` HTTP/2 without TLS. For TLS, mount the [service](HttpServer::service) in a server that has it.
+///
+/// # Cancel safety
+/// Dropped, it stops to accept; connections that are there go on.
+///
+/// # Errors
+/// [`ErrorKind::TimedOut`] when requests were still running after [`drain_timeout`](HttpServerConfig::drain_timeout); their
+/// connections go on until the runtime ends.
+pub async fn serve(listener: TcpListener, server: &HttpServer, shutdown: impl Future<Output = ()>) -> Result<()> {
+    let config = &server.0.config;
+    let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(config.max_connections));
+    let (stop, stopping) = watch::channel(());
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let next = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let mut next = pin!(next);
+        let accepted = poll_fn(|cx| {
+            if shutdown.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(None);
+            }
+            next.as_mut().poll(cx).map(Some)
+        });
+        match accepted.await {
+            None => break,
+            Some((place, Ok((stream, _)))) => {
+                let (service, config) = (server.service(), config.clone());
+                let conversation =
+                    Conversation { service, config, watcher: graceful.watcher(), stopping: stopping.clone() };
+                tokio::spawn(async move {
+                    conversation.run(stream).await;
+                    drop(place);
+                });
+            }
+            Some((_, Err(error))) if is_of_one_connection(&error) => {}
+            Some((_, Err(_))) => sleep(NO_ROOM).await,
+        }
+    }
+    drop((listener, stop));
+    server.drain();
+    timeout(config.drain_timeout, graceful.shutdown()).await.map_err(|_| {
+        let text = format!("requests were still running after {:?}", config.drain_timeout);
+        Error::new(ErrorKind::TimedOut, text).with_operation("drain")
+    })
+}
+
+/// What one connection is served with.
+struct Conversation {
+    service: HttpService,
+    config: HttpServerConfig,
+    watcher: Watcher,
+    /// Closed when no new requests are to be taken.
+    #[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "HTTP/1.1 is watched from its first byte"))]
+    stopping: watch::Receiver<()>,
+}
+
+impl Conversation {
+    /// Serves one connection until it ends; how it does matters to nobody but the peer.
+    #[cfg(not(feature = "http2"))]
+    async fn run(self, stream: TcpStream) {
+        self.http1(stream).await;
+    }
+
+    /// Serves one connection until it ends; how it does matters to nobody but the peer.
+    #[cfg(feature = "http2")]
+    async fn run(mut self, stream: TcpStream) {
+        let looked = {
+            let mut looking = pin!(timeout(self.config.header_timeout, speaks_http2(&stream)));
+            let mut stopping = pin!(self.stopping.changed());
+            poll_fn(|cx| match looking.as_mut().poll(cx) {
+                Poll::Pending => stopping.as_mut().poll(cx).map(|_| None),
+                Poll::Ready(looked) => Poll::Ready(looked.ok().and_then(io::Result::ok)),
+            })
+            .await
+        };
+        match looked {
+            Some(true) => self.http2(stream).await,
+            Some(false) => self.http1(stream).await,
+            None => {}
+        }
+    }
+
+    async fn http1(self, stream: TcpStream) {
+        let _ = stream.set_nodelay(true);
+        let mut builder = hyper::server::conn::http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.config.header_timeout)
+            .max_buf_size(self.config.max_header_bytes);
+        let _ = self.watcher.watch(builder.serve_connection(TokioIo::new(stream), self.service)).await;
+    }
+
+    #[cfg(feature = "http2")]
+    async fn http2(self, stream: TcpStream) {
+        let _ = stream.set_nodelay(true);
+        let mut builder = hyper::server::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .max_header_list_size(u32::try_from(self.config.max_header_bytes).unwrap_or(u32::MAX))
+            .keep_alive_interval(self.config.header_timeout);
+        let _ = self.watcher.watch(builder.serve_connection(TokioIo::new(stream), self.service)).await;
+    }
+}
+
+/// Whether the first bytes are those of HTTP/2 (RFC 9113, 3.4).
+///
+/// hyper-util finds that out as well, but waits for them as long as the peer likes.
+#[cfg(feature = "http2")]
+async fn speaks_http2(stream: &TcpStream) -> io::Result<bool> {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    /// Bytes that were only looked at do not wake anyone, so a preface in pieces is looked at again.
+    const AGAIN: Duration = Duration::from_millis(5);
+    let mut first = [0; PREFACE.len()];
+    loop {
+        let count = stream.peek(&mut first).await?;
+        let seen = first.get(..count).unwrap_or_default();
+        if seen.is_empty() || !PREFACE.starts_with(seen) {
+            return Ok(false);
+        }
+        if seen == PREFACE {
+            return Ok(true);
+        }
+        sleep(AGAIN).await;
+    }
+}
+
+/// Whether only the connection that was to be accepted is lost.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}

@@ -1,0 +1,249 @@
+//! The service that a server mounts: from a request to who listens, and from their outcomes to a response.
+
+use std::convert::Infallible;
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use flux_core::{Message, Subject};
+use http::header as field;
+use http::{Method, Request, Response, StatusCode};
+use http_body::Body;
+use http_body_util::{BodyExt as _, Full};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::mpsc::{self, OwnedPermit};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::problem::Problem;
+use crate::registry::{Answer, Arrival, Targets};
+use crate::server::Inner;
+use crate::wire;
+
+/// Brings what is posted to who listens, and answers with the outcome.
+///
+/// A [`tower::Service`](tower_service::Service) and a [`hyper::service::Service`] of any body. It never fails and is always ready;
+/// what is too much is answered with 429.
+#[derive(Clone)]
+pub struct HttpService(pub(crate) Arc<Inner>);
+
+type Answering = Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send>>;
+
+impl<B> tower_service::Service<Request<B>> for HttpService
+where
+    B: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
+{
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Answering {
+        hyper::service::Service::call(self, request)
+    }
+}
+
+impl<B> hyper::service::Service<Request<B>> for HttpService
+where
+    B: Body<Data: Send, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
+{
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn call(&self, request: Request<B>) -> Answering {
+        let server = Arc::clone(&self.0);
+        Box::pin(async move { Ok(server.answer(request).await.unwrap_or_else(Problem::into_response)) })
+    }
+}
+
+impl Inner {
+    async fn answer<B>(&self, request: Request<B>) -> Result<Response<Full<Bytes>>, Problem>
+    where
+        B: Body<Error: Into<Box<dyn StdError + Send + Sync>>>,
+    {
+        if self.registry.is_closed() {
+            return Err(self.draining());
+        }
+        let subject = self.subject(request.uri().path())?;
+        let targets = self.registry.targets(&subject);
+        if matches!(targets, Targets::Nobody) {
+            return Err(Problem::new(StatusCode::NOT_FOUND, format!("nobody listens to `{subject}`")));
+        }
+        if request.method() != Method::POST {
+            let mut response =
+                Problem::new(StatusCode::METHOD_NOT_ALLOWED, "messages and requests are posted").into_response();
+            response.headers_mut().insert(field::ALLOW, field::HeaderValue::from_static("POST"));
+            return Ok(response);
+        }
+        let headers = wire::read_headers(request.headers())
+            .map_err(|error| Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, error.to_string()))?;
+        let payload = self.read(request.into_body()).await?;
+        let message = Message { subject, headers, payload };
+        let limit = message.time_left().map_or(self.config.answer_timeout, |left| left.min(self.config.answer_timeout));
+        match targets {
+            Targets::Nobody => Err(self.draining()),
+            Targets::Responder(queue) => {
+                let answer = self.reserve(queue)?;
+                self.wait(vec![hand_over(answer, message)], limit).await
+            }
+            Targets::Subscribers(queues) => self.deliver(queues, message, limit).await,
+        }
+    }
+
+    /// The subject that a path stands for.
+    fn subject(&self, path: &str) -> Result<Subject, Problem> {
+        let rest = path.strip_prefix(self.config.base.trim_end_matches('/')).and_then(|rest| rest.strip_prefix('/'));
+        let Some(rest) = rest.filter(|rest| !rest.is_empty()) else {
+            return Err(Problem::new(StatusCode::NOT_FOUND, "the path is not that of a subject"));
+        };
+        wire::read_path(rest).map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))
+    }
+
+    /// Reads a body of allowed size, in time.
+    async fn read<B>(&self, body: B) -> Result<Bytes, Problem>
+    where
+        B: Body<Error: Into<Box<dyn StdError + Send + Sync>>>,
+    {
+        let limit = self.config.max_body;
+        let too_large =
+            || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is over the limit of {limit} bytes"));
+        if body.size_hint().lower() > limit as u64 {
+            return Err(too_large());
+        }
+        if body.is_end_stream() {
+            return Ok(Bytes::new());
+        }
+        let late = |_| Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"));
+        let collect = async {
+            let mut body = pin!(body);
+            let mut whole = Bytes::new();
+            let mut more = BytesMut::new();
+            while let Some(frame) = body.frame().await {
+                let frame = frame.map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "the body broke off"))?;
+                let Ok(mut data) = frame.into_data() else { continue };
+                if whole.len() + more.len() + data.remaining() > limit {
+                    return Err(too_large());
+                }
+                let data = data.copy_to_bytes(data.remaining());
+                if whole.is_empty() && more.is_empty() {
+                    whole = data;
+                } else {
+                    more.extend_from_slice(&std::mem::take(&mut whole));
+                    more.extend_from_slice(&data);
+                }
+            }
+            Ok(if more.is_empty() { whole } else { more.freeze() })
+        };
+        timeout(self.config.read_timeout, collect).await.unwrap_or_else(late)
+    }
+
+    /// Hands the message to every subscription, or to none when one of them is full.
+    async fn deliver(
+        &self,
+        queues: Vec<mpsc::Sender<Arrival>>,
+        message: Message<Bytes>,
+        limit: Duration,
+    ) -> Result<Response<Full<Bytes>>, Problem> {
+        let permits: Vec<_> = queues.into_iter().map(|queue| self.reserve(queue)).collect::<Result<_, _>>()?;
+        if self.config.early_answer {
+            for permit in permits {
+                permit.send(Arrival { message: message.clone(), answer: None });
+            }
+            return Ok(empty(StatusCode::ACCEPTED));
+        }
+        let mut message = Some(message);
+        let last = permits.len() - 1;
+        let each = permits.into_iter().enumerate().filter_map(|(place, permit)| {
+            let own = if place == last { message.take() } else { message.clone() };
+            own.map(|message| hand_over(permit, message))
+        });
+        let answers = each.collect();
+        self.wait(answers, limit).await
+    }
+
+    fn reserve(&self, queue: mpsc::Sender<Arrival>) -> Result<OwnedPermit<Arrival>, Problem> {
+        queue.try_reserve_owned().map_err(|error| match error {
+            TrySendError::Full(_) => Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many messages wait already")
+                .with_retry_after(self.config.retry_after),
+            TrySendError::Closed(_) => self.left(),
+        })
+    }
+
+    /// Waits for every answer; the worst is told.
+    async fn wait(
+        &self,
+        answers: Vec<oneshot::Receiver<Answer>>,
+        limit: Duration,
+    ) -> Result<Response<Full<Bytes>>, Problem> {
+        let all = async {
+            let mut told = Ok(Answer::Done);
+            for answer in answers {
+                let answer = match answer.await {
+                    Ok(Answer::Refused(problem)) => Err(self.without_reason(problem)),
+                    Ok(answer) => Ok(answer),
+                    Err(_) => Err(self.left()),
+                };
+                told = match (told, answer) {
+                    (Err(one), Err(other)) => Err(if other.status > one.status { other } else { one }),
+                    (Err(problem), Ok(_)) | (Ok(_), Err(problem)) => Err(problem),
+                    (Ok(_), Ok(answer)) => Ok(answer),
+                };
+            }
+            told
+        };
+        let late = |_| Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, "the handler was not done in time"));
+        match timeout(limit, all).await.unwrap_or_else(late)? {
+            Answer::Reply(headers, body) => {
+                let mut response = Response::new(Full::new(body));
+                *response.headers_mut() = headers;
+                Ok(response)
+            }
+            Answer::Done | Answer::Refused(_) => Ok(empty(StatusCode::NO_CONTENT)),
+        }
+    }
+
+    /// What a handler said of a message may be kept from strangers.
+    fn without_reason(&self, mut problem: Problem) -> Problem {
+        if !self.config.reasons && problem.code.is_none() {
+            problem.detail = "".into();
+        }
+        problem
+    }
+
+    fn draining(&self) -> Problem {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the server drains").with_retry_after(self.config.retry_after)
+    }
+
+    /// Who listened has left before the message was taken.
+    fn left(&self) -> Problem {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the subscriber has left")
+            .with_retry_after(self.config.retry_after)
+    }
+}
+
+fn hand_over(permit: OwnedPermit<Arrival>, message: Message<Bytes>) -> oneshot::Receiver<Answer> {
+    let (sender, answer) = oneshot::channel();
+    permit.send(Arrival { message, answer: Some(sender) });
+    answer
+}
+
+fn empty(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status;
+    response
+}
+
+impl fmt::Debug for HttpService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HttpService")
+    }
+}
