@@ -33,7 +33,7 @@ fn publish() -> Suite {
         bare: "flux without headers, publish",
     };
     let (routed, ruststream) = ("flux, nats, routed", "RustStream, nats, handled");
-    let mut contenders = names.four(
+    let mut contenders = four(
         Arc::new(Driven::<RawPubSub<false>>::new(names.raw, Shape::Across)),
         Arc::new(Driven::<RawPubSub<true>>::new(names.same, Shape::Across)),
         Arc::new(Driven::<FluxPubSub<true>>::new(names.flux, Shape::Across)),
@@ -56,18 +56,17 @@ struct Names {
     bare: &'static str,
 }
 
-impl Names {
-    /// The contenders, each next to the one it is held against.
-    fn four(
-        &self,
-        raw: Arc<dyn Contender>,
-        same: Arc<dyn Contender>,
-        flux: Arc<dyn Contender>,
-        bare: Arc<dyn Contender>,
-    ) -> Vec<Arc<dyn Contender>> {
-        vec![raw, bare, same, flux]
-    }
+/// The contenders, each next to the one it is held against.
+fn four(
+    raw: Arc<dyn Contender>,
+    same: Arc<dyn Contender>,
+    flux: Arc<dyn Contender>,
+    bare: Arc<dyn Contender>,
+) -> Vec<Arc<dyn Contender>> {
+    vec![raw, bare, same, flux]
+}
 
+impl Names {
     /// flux is held against the raw client with the same headers, and, as it comes, against the bare one, whose messages do not
     /// say what they are.
     fn limits(&self) -> Vec<Limit> {
@@ -99,7 +98,7 @@ fn requests(width: u64, messages: u64) -> Suite {
             },
         ),
     };
-    let contenders = names.four(
+    let contenders = four(
         Arc::new(InFlight::<RawRequests<false>>::new(names.raw, width)),
         Arc::new(InFlight::<RawRequests<true>>::new(names.same, width)),
         Arc::new(InFlight::<FluxRequests<true>>::new(names.flux, width)),
@@ -129,7 +128,7 @@ fn store(width: u64, messages: u64) -> Suite {
             },
         ),
     };
-    let contenders = names.four(
+    let contenders = four(
         Arc::new(InFlight::<RawStore<false>>::new(names.raw, width)),
         Arc::new(InFlight::<RawStore<true>>::new(names.same, width)),
         Arc::new(InFlight::<FluxStore<true>>::new(names.flux, width)),
@@ -145,7 +144,7 @@ fn pipeline() -> Suite {
         flux: "flux, jetstream, pipeline",
         bare: "flux without headers, pipeline",
     };
-    let contenders = names.four(
+    let contenders = four(
         Arc::new(AtOnce::<RawPipeline<false>>::new(names.raw)),
         Arc::new(AtOnce::<RawPipeline<true>>::new(names.same)),
         Arc::new(AtOnce::<FluxPipeline<true>>::new(names.flux)),

@@ -98,7 +98,7 @@ where
             Ok(Delivery::new(rest.map(|()| value), metadata, reply).with_original(bytes))
         }
         Err(error) => {
-            let why = why(&**codec, request.message.headers.content_type(), &error);
+            let why = why(&shared.codec, request.message.headers.content_type(), &error);
             let error = error.with_operation("decode").with_subject(request.message.subject.clone());
             Err(error.with_undecodable(Box::new(request.map_acker(|reply| BoxSettle::new(Refusal { reply, why })))))
         }
