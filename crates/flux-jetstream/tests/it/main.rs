@@ -13,6 +13,8 @@ mod publish;
 mod rebuild;
 mod settle;
 mod slots;
+#[cfg(feature = "telemetry")]
+mod telemetry;
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
