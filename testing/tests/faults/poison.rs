@@ -100,28 +100,41 @@ async fn the_last_delivery_that_the_server_makes_leaves_a_dead_letter() {
     assert_eq!(letters.iter().map(|letter| letter.payload.number).collect::<Vec<_>>(), [POISON]);
 }
 
-/// Kills the server and starts it again when the first dead letter is to be stored.
+/// How a server goes down.
+#[derive(Clone, Copy, PartialEq)]
+enum Down {
+    /// At once: it forgets what it has delivered.
+    Killed,
+    /// In order: it writes down how often it has delivered each message.
+    Stopped,
+}
+
+/// Takes the server down and starts it again when the first dead letter is to be stored.
 #[derive(Clone)]
-struct Killing {
+struct Restarting {
     bus: Bus,
     server: Arc<Server>,
+    down: Down,
     /// Whether the letter is stored before.
     stores: bool,
     done: Arc<AtomicBool>,
 }
 
-impl Killing {
-    async fn kill_once(&self) -> Result<()> {
+impl Restarting {
+    async fn restart_once(&self) -> Result<()> {
         if self.done.swap(true, Ordering::SeqCst) {
             return Ok(());
         }
-        self.server.kill().await?;
+        match self.down {
+            Down::Killed => self.server.kill().await?,
+            Down::Stopped => self.server.stop().await?,
+        }
         self.server.start().await?;
         Err(Error::new(ErrorKind::Unavailable, "the receipt was lost with the server"))
     }
 }
 
-impl Publisher<Job> for Killing {
+impl Publisher<Job> for Restarting {
     type Receipt = ();
 
     async fn send(&self, message: Message<Job>) -> Result<()> {
@@ -130,38 +143,51 @@ impl Publisher<Job> for Killing {
 
     async fn forward(&self, letter: Message<Forwarded<Job>>) -> Result<()> {
         if !self.stores {
-            self.kill_once().await?;
+            self.restart_once().await?;
         }
         self.bus.forward(letter).await?;
-        self.kill_once().await
+        self.restart_once().await
     }
 }
 
-/// Lets a router digest the poison while the server dies over its dead letter.
-async fn digest_while_the_server_dies(stores: bool) {
+/// Lets a router digest the poison while the server goes down over its dead letter.
+async fn digest_while_the_server_is_down(down: Down, stores: bool) {
     let (server, bus) = alone(ACK_WAIT).await;
     publish_ten(&bus).await;
     let tally = Tally::default();
-    let killing = Killing { bus: bus.clone(), server: Arc::new(server), stores, done: Arc::default() };
+    let letters_to = Restarting { bus: bus.clone(), server: Arc::new(server), down, stores, done: Arc::default() };
     let route = Route::new("jobs.>", &bus, work).queue_group("workers").ladder(ladder(2));
-    let route = route.dead_letters_through(killing.clone());
+    let route = route.dead_letters_through(letters_to.clone());
     let (handle, running) = start(Router::new().with_state(tally.clone()).add(route)).await;
     settled(&handle).await;
     let total = stopped(&handle, running).await.total();
     let letters: Vec<_> = letters(&bus).await.into_iter().map(|letter| letter.payload.number).collect();
     println!("{} calls, {} doubled, {total:?}", tally.calls()[&POISON], tally.doubled());
-    assert!(killing.done.load(Ordering::SeqCst));
+    assert!(letters_to.done.load(Ordering::SeqCst));
     assert_eq!(tally.lost(&(0..10).collect()), [0_u64; 0]);
     assert_eq!(letters, [POISON], "one dead letter, neither lost nor doubled");
     assert_eq!((total.dead_lettered, total.lost), (1, 0));
+    if down == Down::Stopped {
+        assert_called(&tally, 2);
+    }
+}
+
+#[tokio::test]
+async fn an_original_is_kept_when_its_dead_letter_could_not_be_stored() {
+    within(Box::pin(digest_while_the_server_is_down(Down::Stopped, false))).await;
 }
 
 #[tokio::test]
 async fn an_original_outlives_a_crash_before_its_dead_letter_is_stored() {
-    within(Box::pin(digest_while_the_server_dies(false))).await;
+    within(Box::pin(digest_while_the_server_is_down(Down::Killed, false))).await;
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_not_doubled_by_a_restart_before_its_original_is_acked() {
+    within(Box::pin(digest_while_the_server_is_down(Down::Stopped, true))).await;
 }
 
 #[tokio::test]
 async fn a_dead_letter_is_not_doubled_by_a_crash_before_its_original_is_acked() {
-    within(Box::pin(digest_while_the_server_dies(true))).await;
+    within(Box::pin(digest_while_the_server_is_down(Down::Killed, true))).await;
 }
