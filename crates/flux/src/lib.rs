@@ -7,6 +7,13 @@ pub mod prelude;
 #[doc(inline)]
 pub use flux_core::*;
 
+/// `CloudEvents` 1.0: a layer that reads and writes them, under any codec.
+#[cfg(feature = "cloudevents")]
+pub mod cloudevents {
+    #[doc(inline)]
+    pub use flux_cloudevents::*;
+}
+
 /// Codecs, one feature each.
 #[cfg(any(
     feature = "auto",
@@ -64,4 +71,11 @@ pub mod nats_server {
 pub mod router {
     #[doc(inline)]
     pub use flux_router::*;
+}
+
+/// Standard Webhooks: a layer that signs what is published and checks what is received.
+#[cfg(feature = "webhooks")]
+pub mod webhooks {
+    #[doc(inline)]
+    pub use flux_webhooks::*;
 }
