@@ -7,6 +7,13 @@ pub mod prelude;
 #[doc(inline)]
 pub use flux_core::*;
 
+/// `CloudEvents` 1.0: a layer that reads and writes them, under any codec.
+#[cfg(feature = "cloudevents")]
+pub mod cloudevents {
+    #[doc(inline)]
+    pub use flux_cloudevents::*;
+}
+
 /// Codecs, one feature each.
 #[cfg(any(
     feature = "auto",
@@ -71,4 +78,11 @@ pub mod router {
 pub mod stage {
     #[doc(inline)]
     pub use flux_stage::*;
+}
+
+/// Standard Webhooks: a layer that signs what is published and checks what is received.
+#[cfg(feature = "webhooks")]
+pub mod webhooks {
+    #[doc(inline)]
+    pub use flux_webhooks::*;
 }
