@@ -39,8 +39,11 @@ impl Instant {
     }
 }
 
+/// The time is up.
+pub(super) struct Elapsed;
+
 /// `future`, if it is ready by the time that `time` has passed, which it does at once.
-pub(super) async fn timeout<F: Future>(time: Duration, future: F) -> Result<F::Output, ()> {
+pub(super) async fn timeout<F: Future>(time: Duration, future: F) -> Result<F::Output, Elapsed> {
     let nanos = u64::try_from(time.as_nanos()).unwrap();
     let mut future = pin!(future);
     poll_fn(|cx| {
@@ -48,14 +51,13 @@ pub(super) async fn timeout<F: Future>(time: Duration, future: F) -> Result<F::O
             return Poll::Ready(Ok(output));
         }
         NOW.fetch_add(nanos, Ordering::SeqCst);
-        Poll::Ready(Err(()))
+        Poll::Ready(Err(Elapsed))
     })
     .await
 }
 
 /// `future`, before a time that is never reached.
-#[expect(clippy::unnecessary_wraps, reason = "as tokio's")]
-pub(super) async fn timeout_at<F: Future>(_: Instant, future: F) -> Result<F::Output, ()> {
+pub(super) async fn timeout_at<F: Future>(_: Instant, future: F) -> Result<F::Output, Elapsed> {
     Ok(future.await)
 }
 
