@@ -26,6 +26,12 @@ pub fn per_message(contender: &str) -> Result<f64> {
     Ok(count(added) / count(MESSAGES))
 }
 
+/// Whether there is a valgrind to count with.
+#[must_use]
+pub fn is_installed() -> bool {
+    Command::new("valgrind").arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
 fn counted(contender: &str, messages: u64) -> Result<u64> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--collect-atstart=no"])

@@ -9,7 +9,7 @@ use crate::measurement::{Measurement, median};
 use crate::options::Options;
 use crate::suite::ROUNDS;
 use crate::turns::{self, Turn};
-use crate::{Result, report};
+use crate::{Result, callgrind, report};
 
 /// What go-fluxus takes for the same, measured on such a machine.
 #[derive(Clone, Copy, Debug)]
@@ -83,20 +83,23 @@ pub(crate) fn contenders() -> Vec<Arc<dyn Contender>> {
 pub(crate) fn section(options: &Options) -> Result<(String, Vec<Verdict>)> {
     let mut rows = String::new();
     let mut verdicts = Vec::new();
+    let counts = callgrind::is_installed();
     for row in ROWS.iter().filter(|row| row.name.contains(&options.only)) {
         let turns = [Turn::new(row.name)?];
+        let instructions = if counts { Some(callgrind::per_message(row.name)?) } else { None };
         for measurement in turns::take(&turns, options.rounds(ROUNDS), options.messages(row.calls))? {
-            rows.push_str(&line(row, &measurement));
+            rows.push_str(&line(row, &measurement, instructions));
             verdicts.extend(judged(row, &measurement));
         }
     }
     let text = format!(
         "## Stages: what one call costs\n\n\
          One task on one thread calls a stage around a function whose result is ready at once; the loop is in each \
-         number. The stages of a chain increment. A batch is ten callers and one call of the stage. The figures of go-fluxus are those of its own \
-         benchmarks on such a machine, in Go, and are not measured again.\n\n\
-         | stage | ns | fastest – slowest round | allocations | at most ns | go-fluxus ns | allocations |\n\
-         |---|--:|--:|--:|--:|--:|--:|\n{rows}\n{}",
+         number. The stages of a chain increment. A batch is ten callers and one call of the stage. Instructions are \
+         counted by callgrind, where it is installed. The figures of go-fluxus are those of its own benchmarks on such \
+         a machine, in Go, and are not measured again.\n\n\
+         | stage | ns | fastest – slowest round | instructions | allocations | at most ns | go-fluxus ns | allocations |\n\
+         |---|--:|--:|--:|--:|--:|--:|--:|\n{rows}\n{}",
         report::list(&verdicts)
     );
     Ok((text, verdicts))
@@ -107,15 +110,16 @@ fn nanos(measurement: &Measurement) -> f64 {
     median(measurement.rounds.iter().map(|round| 1e9 / round.rate()).collect())
 }
 
-fn line(row: &Row, measurement: &Measurement) -> String {
+fn line(row: &Row, measurement: &Measurement, instructions: Option<f64>) -> String {
     let (slowest, fastest) = measurement.range();
     let or_dash = |figure: Option<f64>| figure.map_or_else(|| "–".to_owned(), |figure| format!("{figure:.0}"));
     format!(
-        "| {} | {:.1} | {:.1} – {:.1} | {:.2} | {} | {} | {} |\n",
+        "| {} | {:.1} | {:.1} – {:.1} | {} | {:.2} | {} | {} | {} |\n",
         row.name,
         nanos(measurement),
         1e9 / fastest,
         1e9 / slowest,
+        or_dash(instructions),
         measurement.allocations,
         or_dash(row.nanos_max),
         or_dash(row.go.map(|go| go.nanos)),

@@ -1,6 +1,7 @@
 //! What a stage tells the `Metered` around it; without the feature `observe` there is none.
 
 /// What only the stage itself knows.
+#[cfg_attr(not(feature = "observe"), allow(dead_code, reason = "nobody listens"))]
 pub(crate) enum Event {
     /// It runs a batch of so many items.
     #[cfg(feature = "batch")]

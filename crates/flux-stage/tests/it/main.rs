@@ -11,6 +11,7 @@ mod compose;
 #[cfg(feature = "concurrent")]
 mod concurrent;
 mod depth;
+#[allow(dead_code, reason = "without some features, not all of its acts are called for")]
 mod double;
 mod fallback;
 #[cfg(feature = "concurrent")]

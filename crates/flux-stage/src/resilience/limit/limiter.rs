@@ -137,7 +137,9 @@ impl Limiter {
         let until = Instant::now().checked_add(patience);
         let _first = match until {
             None => self.0.line.lock().await,
-            Some(until) => timeout_at(until, self.0.line.lock()).await.map_err(|_| RateLimited::new(self.turn()))?,
+            Some(until) => {
+                timeout_at(until, self.0.line.lock()).await.map_err(|_elapsed| RateLimited::new(self.turn()))?
+            }
         };
         loop {
             let changed = self.0.changed.notified();

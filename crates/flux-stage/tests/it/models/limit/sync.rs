@@ -39,6 +39,9 @@ impl Instant {
     }
 }
 
+/// The time is up.
+pub(super) struct Elapsed;
+
 /// `future`, if it is ready by the time that `time` has passed, which it does at once.
 pub(super) async fn timeout<F: Future>(time: Duration, future: F) -> Result<F::Output, Elapsed> {
     let nanos = u64::try_from(time.as_nanos()).unwrap();
