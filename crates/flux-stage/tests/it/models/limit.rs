@@ -142,5 +142,7 @@ fn who_leaves_the_line_lets_the_next_one_in() {
 fn a_change_refuses_nobody_what_is_there() {
     let change = |limiter: &Limiter| limiter.set_rate(rate().with_burst(9));
     let take = |limiter: &Limiter| limiter.try_take().expect("one of two is left");
-    both(2, change, take, |limiter| assert!(limiter.try_take().is_err(), "none is left"));
+    both(2, change, take, |limiter| {
+        limiter.try_take().expect_err("none is left");
+    });
 }

@@ -61,10 +61,6 @@ pub(super) async fn timeout_at<F: Future>(_: Instant, future: F) -> Result<F::Ou
     Ok(future.await)
 }
 
-/// The time of a future is up.
-#[derive(Debug)]
-pub(super) struct Elapsed;
-
 /// A pointer that is exchanged as a whole.
 pub(super) struct ArcSwap<T>(Mutex<Arc<T>>);
 
