@@ -93,7 +93,7 @@ impl Inner {
             Targets::Nobody => Err(self.draining()),
             Targets::Responder(queue) => {
                 let answer = self.reserve(queue)?;
-                self.wait(vec![hand_over(answer, message)], limit).await
+                self.wait([hand_over(answer, message)], limit).await
             }
             Targets::Subscribers(queues) => self.deliver(queues, message, limit).await,
         }
@@ -166,7 +166,7 @@ impl Inner {
             let own = if place == last { message.take() } else { message.clone() };
             own.map(|message| hand_over(permit, message))
         });
-        let answers = each.collect();
+        let answers: Vec<_> = each.collect();
         self.wait(answers, limit).await
     }
 
@@ -181,7 +181,7 @@ impl Inner {
     /// Waits for every answer; the worst is told.
     async fn wait(
         &self,
-        answers: Vec<oneshot::Receiver<Answer>>,
+        answers: impl IntoIterator<Item = oneshot::Receiver<Answer>>,
         limit: Duration,
     ) -> Result<Response<Full<Bytes>>, Problem> {
         let all = async {
