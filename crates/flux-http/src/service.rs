@@ -127,7 +127,9 @@ impl Inner {
             let mut body = pin!(body);
             let mut whole = Bytes::new();
             let mut more = BytesMut::new();
-            while let Some(frame) = body.frame().await {
+            // To wait for an end that is known already would have hyper wake the connection's task once more.
+            while !body.is_end_stream() {
+                let Some(frame) = body.frame().await else { break };
                 let frame = frame.map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "the body broke off"))?;
                 let Ok(mut data) = frame.into_data() else { continue };
                 if whole.len() + more.len() + data.remaining() > limit {
