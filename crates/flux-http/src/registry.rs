@@ -87,22 +87,22 @@ impl Registry {
         let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
         let exact = tables.exact.get(subject).map_or(&[][..], Vec::as_slice);
         let wild = tables.wild.iter().filter(|entry| entry.filter.matches(subject));
-        let (mut responders, mut subscribers) = (Vec::new(), Vec::new());
-        for entry in exact.iter().chain(wild) {
+        let (mut responders, mut subscribers) = (0, Vec::new());
+        let entries = exact.iter().chain(wild);
+        for entry in entries.clone() {
             match entry.role {
-                Role::Responder => responders.push(&entry.queue),
+                Role::Responder => responders += 1,
                 Role::Subscriber => subscribers.push(entry.queue.clone()),
             }
         }
-        match (responders.as_slice(), subscribers.is_empty()) {
-            ([], true) => Targets::Nobody,
-            ([], false) => Targets::Subscribers(subscribers),
-            ([one], _) => Targets::Responder((*one).clone()),
-            (several, _) => {
-                let turn = self.next.fetch_add(1, Ordering::Relaxed) % several.len();
-                several.get(turn).map_or(Targets::Nobody, |queue| Targets::Responder((*queue).clone()))
-            }
-        }
+        let turn = match responders {
+            0 if subscribers.is_empty() => return Targets::Nobody,
+            0 => return Targets::Subscribers(subscribers),
+            1 => 0,
+            several => self.next.fetch_add(1, Ordering::Relaxed) % several,
+        };
+        let responder = entries.filter(|entry| entry.role == Role::Responder).nth(turn);
+        responder.map_or(Targets::Nobody, |entry| Targets::Responder(entry.queue.clone()))
     }
 
     /// Lets nobody listen any more; what had arrived is still handed over.

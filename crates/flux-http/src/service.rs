@@ -93,7 +93,7 @@ impl Inner {
             Targets::Nobody => Err(self.draining()),
             Targets::Responder(queue) => {
                 let answer = self.reserve(queue)?;
-                self.wait(vec![hand_over(answer, message)], limit).await
+                self.wait([hand_over(answer, message)], limit).await
             }
             Targets::Subscribers(queues) => self.deliver(queues, message, limit).await,
         }
@@ -127,7 +127,9 @@ impl Inner {
             let mut body = pin!(body);
             let mut whole = Bytes::new();
             let mut more = BytesMut::new();
-            while let Some(frame) = body.frame().await {
+            // To wait for an end that is known already would have hyper wake the connection's task once more.
+            while !body.is_end_stream() {
+                let Some(frame) = body.frame().await else { break };
                 let frame = frame.map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "the body broke off"))?;
                 let Ok(mut data) = frame.into_data() else { continue };
                 if whole.len() + more.len() + data.remaining() > limit {
@@ -166,7 +168,7 @@ impl Inner {
             let own = if place == last { message.take() } else { message.clone() };
             own.map(|message| hand_over(permit, message))
         });
-        let answers = each.collect();
+        let answers: Vec<_> = each.collect();
         self.wait(answers, limit).await
     }
 
@@ -181,7 +183,7 @@ impl Inner {
     /// Waits for every answer; the worst is told.
     async fn wait(
         &self,
-        answers: Vec<oneshot::Receiver<Answer>>,
+        answers: impl IntoIterator<Item = oneshot::Receiver<Answer>>,
         limit: Duration,
     ) -> Result<Response<Full<Bytes>>, Problem> {
         let all = async {
