@@ -44,7 +44,7 @@ struct Installed {
 pub enum Relation {
     /// The sender waits for the answer: the span is the sender's child.
     Child,
-    /// The sender has gone on: the span is linked to the sender's.
+    /// The sender has gone on: the span is linked to the sender's, and goes on with its trace.
     Link,
 }
 
@@ -120,14 +120,15 @@ impl Telemetry {
             .span_builder(name)
             .with_kind(SpanKind::Consumer)
             .with_attributes(self.attributes(subject, "process", headers));
-        let parent = match (relation, sender) {
-            (Relation::Child, Some(sender)) => Context::new().with_remote_span_context(sender),
-            (Relation::Link, Some(sender)) => {
-                builder = builder.with_links(vec![Link::with_context(sender)]);
-                Context::new()
+        let mut parent = Context::new();
+        if let Some(sender) = sender {
+            if relation == Relation::Link {
+                builder = builder.with_links(vec![Link::with_context(sender.clone())]);
             }
-            (_, None) => Context::new(),
-        };
+            // One message has one sender, so the span can be in its trace (docs/decisions/0010): a trace stays whole, and is
+            // recorded as a whole or not at all.
+            parent = parent.with_remote_span_context(sender);
+        }
         parent.with_span(tracer.build_with_context(builder, &parent))
     }
 
