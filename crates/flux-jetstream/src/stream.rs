@@ -2,13 +2,18 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use flux_core::{Result, Subject, SubjectFilter, Telemetry, Typed};
+use flux_core::{Error, ErrorKind, Result, Subject, SubjectFilter, Telemetry, Typed};
 use serde::Deserialize;
 
 use crate::config::{ConsumerConfig, check_name};
+use crate::error::server_code;
 use crate::jetstream::during;
 use crate::{JetStream, JsConsumer};
+
+/// What the server answers when a stream has no such message.
+const NO_MESSAGE: u32 = 10_037;
 
 /// A stream on a NATS server that keeps messages until they are settled.
 ///
@@ -125,6 +130,29 @@ impl JsStream {
         let body = serde_json::json!({ "filter": filter.as_str() });
         let purged: Purged = self.jetstream().api(&format!("STREAM.PURGE.{}", self.name()), &body).await?;
         Ok(purged.purged)
+    }
+
+    /// When the first message from this place on that `filter` matches was stored; `None` when there is none.
+    pub(crate) async fn stored_at(&self, sequence: u64, filter: &str) -> Result<Option<SystemTime>> {
+        #[derive(Deserialize)]
+        struct Found {
+            message: Stored,
+        }
+        #[derive(Deserialize)]
+        struct Stored {
+            time: String,
+        }
+        let body = serde_json::json!({ "seq": sequence, "next_by_subj": filter });
+        let found = self.jetstream().api::<Found>(&format!("STREAM.MSG.GET.{}", self.name()), &body).await;
+        let time = match found {
+            Ok(found) => found.message.time,
+            Err(error) if server_code(&error) == Some(NO_MESSAGE) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let time = async_nats::datetime::parse_rfc3339(&time);
+        let time = time
+            .map_err(|error| Error::new(ErrorKind::Other, "the server sent a time that is none").with_source(error))?;
+        Ok(Some(time.into()))
     }
 
     pub(crate) fn shared_name(&self) -> &Arc<str> {

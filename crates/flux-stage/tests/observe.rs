@@ -140,3 +140,31 @@ async fn a_call_is_a_span_and_its_calls_are_children() {
     let attributes: Vec<_> = span("outer").attributes.iter().map(|found| found.value.to_string()).collect();
     assert_eq!(attributes, ["eu", "alloc::string::String"]);
 }
+
+#[cfg(feature = "breaker")]
+#[tokio::test]
+async fn the_state_of_a_circuit_is_a_gauge_as_long_as_it_is_there() {
+    use flux_stage::{CircuitBreaker, CircuitConfig, GuardError};
+
+    LazyLock::force(&SDK);
+    let stage = |n: u64| async move { if n == 0 { Ok(()) } else { Err(GuardError::Stage("down")) } };
+    let guarded = CircuitBreaker::new(stage, CircuitConfig::new().with_failures(1));
+    guarded.circuit().report("guarded");
+    assert_eq!(gauge("flux.stage.circuit.state", "guarded"), Some(0));
+    assert!(guarded.process(1).await.is_err());
+    assert_eq!(gauge("flux.stage.circuit.state", "guarded"), Some(2));
+    drop(guarded);
+    assert_eq!(gauge("flux.stage.circuit.state", "guarded"), None);
+}
+
+/// The point of a gauge with this attribute in what was collected last.
+#[cfg(feature = "breaker")]
+fn gauge(name: &str, wanted: &str) -> Option<u64> {
+    SDK.meters.force_flush().unwrap();
+    let last = SDK.metrics.get_finished_metrics().unwrap().pop().unwrap();
+    let metric = last.scope_metrics().flat_map(ScopeMetrics::metrics).find(|metric| metric.name() == name)?;
+    let AggregatedMetrics::U64(MetricData::Gauge(points)) = metric.data() else { panic!("{name} is a gauge") };
+    let mut points = points.data_points();
+    let point = points.find(|point| point.attributes().any(|found| found.value.to_string() == wanted))?;
+    Some(point.value())
+}

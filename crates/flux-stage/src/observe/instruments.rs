@@ -23,24 +23,24 @@ impl Instruments {
     /// Those of the global meter, if it is one that collects.
     pub(super) fn installed(stage: &str) -> Option<Self> {
         let meter = meter()?;
-        let stage = KeyValue::new("flux.stage", stage.to_owned());
+        let stage = KeyValue::new(semconv::STAGE, stage.to_owned());
         let ended = [End::Dropped, End::Error, End::Ok];
         Some(Self {
-            calls: meter.u64_counter("flux.stage.calls").with_description("Calls that ended, by how.").build(),
-            active: meter.i64_up_down_counter("flux.stage.active").with_description("Calls in flight.").build(),
+            calls: meter.u64_counter(semconv::STAGE_CALLS).with_description("Calls that ended, by how.").build(),
+            active: meter.i64_up_down_counter(semconv::STAGE_ACTIVE).with_description("Calls in flight.").build(),
             duration: meter
-                .f64_histogram("flux.stage.duration")
+                .f64_histogram(semconv::STAGE_DURATION)
                 .with_unit("s")
                 .with_description("How long calls took.")
                 .with_boundaries(semconv::DURATION_BUCKETS.to_vec())
                 .build(),
-            retries: meter.u64_counter("flux.stage.retries").with_description("Attempts after the first.").build(),
+            retries: meter.u64_counter(semconv::STAGE_RETRIES).with_description("Attempts after the first.").build(),
             circuit: meter
-                .u64_counter("flux.stage.circuit.changes")
+                .u64_counter(semconv::STAGE_CIRCUIT_CHANGES)
                 .with_description("Changes of the circuit breaker, by the state it went into.")
                 .build(),
-            batch: meter.u64_histogram("flux.stage.batch.items").with_description("Items in a batch.").build(),
-            ended: ended.map(|end| [stage.clone(), KeyValue::new("flux.stage.end", end.as_str())]),
+            batch: meter.u64_histogram(semconv::STAGE_BATCH_ITEMS).with_description("Items in a batch.").build(),
+            ended: ended.map(|end| [stage.clone(), KeyValue::new(semconv::STAGE_END, end.as_str())]),
             stage: [stage],
         })
     }
@@ -69,7 +69,7 @@ impl MetricsSink for Instruments {
 
     fn circuit(&self, _: &str, state: &'static str) {
         let [stage] = &self.stage;
-        self.circuit.add(1, &[stage.clone(), KeyValue::new("flux.stage.circuit.state", state)]);
+        self.circuit.add(1, &[stage.clone(), KeyValue::new(semconv::STAGE_CIRCUIT_STATE, state)]);
     }
 
     fn batch(&self, _: &str, items: usize) {

@@ -4,6 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "observe")]
+use flux_core::telemetry::semconv;
+#[cfg(feature = "observe")]
+use opentelemetry::metrics::AsyncInstrument;
 use tokio::time::Instant;
 
 use super::CircuitState;
@@ -36,6 +40,24 @@ impl Circuit {
         self.0.machine.state(|| self.0.now())
     }
 
+    /// Reports the state to OpenTelemetry as long as the circuit is there: the gauge `flux.stage.circuit.state`, 0 closed,
+    /// 1 half open, 2 open, with the attribute `flux.stage`. Call it once, when the SDK is installed; without one it does
+    /// nothing.
+    #[cfg(feature = "observe")]
+    pub fn report(&self, stage: impl Into<std::borrow::Cow<'static, str>>) {
+        let Some(meter) = flux_core::telemetry::meter() else { return };
+        let stage = [opentelemetry::KeyValue::new(semconv::STAGE, stage.into())];
+        // OpenTelemetry keeps callbacks for ever, so this one does not keep the circuit.
+        let circuit = Arc::downgrade(&self.0);
+        let observe = move |observer: &dyn AsyncInstrument<u64>| {
+            if let Some(circuit) = circuit.upgrade() {
+                observer.observe(number(Self(circuit).state()), &stage);
+            }
+        };
+        let gauge = meter.u64_observable_gauge(semconv::STAGE_CIRCUIT_STATE);
+        gauge.with_description("0 closed, 1 half open, 2 open.").with_callback(observe).build();
+    }
+
     pub(super) fn enter(&self) -> Result<Admitted<'_>, CircuitOpen> {
         let shared = &*self.0;
         match shared.machine.enter(|| shared.now()) {
@@ -45,6 +67,15 @@ impl Circuit {
             }
             Err(wait) => Err(CircuitOpen::new(Duration::from_nanos(wait))),
         }
+    }
+}
+
+#[cfg(feature = "observe")]
+const fn number(state: CircuitState) -> u64 {
+    match state {
+        CircuitState::Closed => 0,
+        CircuitState::HalfOpen => 1,
+        CircuitState::Open => 2,
     }
 }
 
