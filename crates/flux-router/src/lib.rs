@@ -8,8 +8,12 @@ mod fault;
 mod guard;
 mod handle;
 mod handler;
+#[cfg(feature = "telemetry")]
+mod instruments;
 mod key_order;
 mod ladder;
+#[cfg(feature = "tracing")]
+mod log;
 mod message_work;
 mod metrics;
 mod pace;
@@ -23,6 +27,8 @@ mod run;
 mod shared;
 mod shutdown;
 mod source;
+#[cfg(feature = "telemetry")]
+mod standing;
 mod stop;
 mod worker;
 

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+#[cfg(feature = "telemetry")]
+use std::time::Instant;
 
 use flux_core::{Backlog, Outstanding, Result, SubjectFilter};
 use tokio::sync::Notify;
@@ -9,6 +11,8 @@ use tokio::sync::Notify;
 use crate::RouteMetrics;
 use crate::event::{Event, Listener};
 use crate::metrics::Counters;
+#[cfg(feature = "telemetry")]
+use crate::standing::Standing;
 use crate::stop::Stop;
 
 /// What tells a route from others.
@@ -59,6 +63,8 @@ impl Shared {
     }
 
     pub(crate) fn emit(&self, event: &Event<'_>) {
+        #[cfg(feature = "tracing")]
+        crate::log::log(&self.name, event);
         if let Some(listener) = &self.listener {
             listener(&self.name, event);
         }
@@ -97,12 +103,28 @@ impl Shared {
 
     /// Whether nothing is left to handle right now; `None` when the transport cannot tell.
     pub(crate) async fn is_settled(&self) -> Result<Option<bool>> {
-        let subscribed = self.backlog.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(Subscribed { backlog, completed_before }) = subscribed else { return Ok(None) };
-        Ok(Some(match backlog.outstanding().await? {
-            Outstanding::Unsettled(count) => count == 0,
-            Outstanding::Accepted(count) => completed_before + count <= self.completed(),
-        }))
+        let Some(subscribed) = self.current() else { return Ok(None) };
+        Ok(Some(self.lag(&subscribed).await? == 0))
+    }
+
+    /// How far the route is behind; `None` as far as the transport cannot tell.
+    #[cfg(feature = "telemetry")]
+    pub(crate) async fn standing(&self) -> Standing {
+        let Some(subscribed) = self.current() else { return Standing::default() };
+        let lag = self.lag(&subscribed).await.ok();
+        let oldest = subscribed.backlog.oldest().await.ok().flatten();
+        Standing { lag, oldest: oldest.map(|age| (age, Instant::now())) }
+    }
+
+    fn current(&self) -> Option<Subscribed> {
+        self.backlog.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn lag(&self, subscribed: &Subscribed) -> Result<u64> {
+        Ok(match subscribed.backlog.outstanding().await? {
+            Outstanding::Unsettled(count) => count,
+            Outstanding::Accepted(count) => (subscribed.completed_before + count).saturating_sub(self.completed()),
+        })
     }
 
     pub(crate) fn pause(&self, pause: bool) {
