@@ -41,7 +41,7 @@ const USAGE: &str = "\
 usage: cargo xtask <verb>
 
   test [args]            every test of the workspace; args go to `cargo test`
-  tools                  find or fetch the nats-server and the client that tests use; `test` does it first
+  tools                  find or fetch the servers and clients that tests use; `test` does it first
   check                  fmt, clippy, floors and tidy: what to run before a commit
   ci                     every check that is not a test
   fmt | floors | tidy | clippy | features | doc | deny | template | fuzz | examples
