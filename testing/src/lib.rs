@@ -1,5 +1,10 @@
 //! What tests of several crates share.
 
+mod collector;
+mod http_get;
 mod peer;
+mod tools;
 
+pub use collector::{Collector, Span};
+pub use http_get::get;
 pub use peer::Peer;

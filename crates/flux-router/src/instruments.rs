@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::RouteMetrics;
+use crate::metrics::Workers;
 use crate::shared::Shared;
 use crate::standing::Standing;
 
@@ -29,9 +30,11 @@ pub(crate) fn report(routes: &[Arc<Shared>]) -> JoinSet<()> {
     looks
 }
 
-/// A route and the attributes of its metrics. OpenTelemetry keeps callbacks for ever, so they do not keep the route.
+/// A route and the attributes of its metrics. OpenTelemetry keeps callbacks for ever, so they do not keep the route; only its
+/// counters, which are collected once more when the program ends.
 struct Observed {
     route: Weak<Shared>,
+    workers: Arc<Workers>,
     attributes: Vec<KeyValue>,
     standing: Mutex<Standing>,
 }
@@ -46,7 +49,12 @@ impl Observed {
             KeyValue::new(semconv::ROUTE, route.name.clone()),
             KeyValue::new(semconv::DESTINATION_TEMPLATE, route.filter.to_string()),
         ];
-        Self { route: Arc::downgrade(route), attributes, standing: Mutex::default() }
+        Self {
+            route: Arc::downgrade(route),
+            workers: Arc::clone(&route.workers),
+            attributes,
+            standing: Mutex::default(),
+        }
     }
 }
 
@@ -92,15 +100,20 @@ fn gauge(meter: &Meter, routes: &Routes, name: &'static str, what: &'static str,
 fn counter(meter: &Meter, routes: &Routes, name: &'static str, what: &'static str, read: fn(&RouteMetrics) -> u64) {
     let routes = Arc::clone(routes);
     let counter = meter.u64_observable_counter(name).with_unit("{message}").with_description(what);
-    counter.with_callback(move |observer| each(&routes, observer, |route, _| Some(read(&route.metrics())))).build();
+    let observe = move |observer: &dyn AsyncInstrument<u64>| {
+        for observed in routes.iter() {
+            observer.observe(read(&observed.workers.total()), &observed.attributes);
+        }
+    };
+    counter.with_callback(observe).build();
 }
 
 fn failures(meter: &Meter, routes: Routes) {
     let counter = meter.u64_observable_counter(semconv::ROUTE_FAILURES).with_unit("{call}");
     let counter = counter.with_description("Handler calls that failed, by class.");
     let observe = move |observer: &dyn AsyncInstrument<u64>| {
-        for Observed { route, attributes, .. } in routes.iter() {
-            let Some(done) = route.upgrade().map(|route| route.metrics()) else { continue };
+        for Observed { workers, attributes, .. } in routes.iter() {
+            let done = workers.total();
             let classes = [
                 ("drop", done.failed_drop),
                 ("panic", done.failed_panic),

@@ -1,7 +1,7 @@
 //! What the workers of a route, the router and its handles share.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 #[cfg(feature = "telemetry")]
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use crate::RouteMetrics;
 use crate::event::{Event, Listener};
-use crate::metrics::Counters;
+use crate::metrics::{Counters, Workers};
 #[cfg(feature = "telemetry")]
 use crate::standing::Standing;
 use crate::stop::Stop;
@@ -27,8 +27,7 @@ pub(crate) struct About {
 pub(crate) struct Shared {
     pub(crate) name: String,
     pub(crate) filter: SubjectFilter,
-    /// One entry a worker.
-    workers: Mutex<Vec<Arc<Counters>>>,
+    pub(crate) workers: Arc<Workers>,
     pub(crate) stop: Arc<Stop>,
     /// Whether the route answers requests: their backlog is their requesters.
     pub(crate) answers: bool,
@@ -53,7 +52,7 @@ impl Shared {
             name,
             filter,
             answers,
-            workers: Mutex::default(),
+            workers: Arc::default(),
             stop,
             backlog: Mutex::new(None),
             paused: AtomicBool::new(false),
@@ -72,27 +71,17 @@ impl Shared {
 
     /// Counters for one more worker.
     pub(crate) fn add_worker(&self) -> Arc<Counters> {
-        let counters = Arc::new(Counters::default());
-        self.workers().push(Arc::clone(&counters));
-        counters
+        self.workers.add()
     }
 
     /// What all workers have done so far.
     pub(crate) fn metrics(&self) -> RouteMetrics {
-        let mut total = RouteMetrics::default();
-        for worker in &*self.workers() {
-            total += &worker.snapshot();
-        }
-        total
+        self.workers.total()
     }
 
     /// Deliveries whose handling is over.
     pub(crate) fn completed(&self) -> u64 {
-        self.workers().iter().map(|worker| worker.completed()).sum()
-    }
-
-    fn workers(&self) -> MutexGuard<'_, Vec<Arc<Counters>>> {
-        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.workers.completed()
     }
 
     pub(crate) fn subscribed(&self, backlog: Option<Arc<dyn Backlog>>) {

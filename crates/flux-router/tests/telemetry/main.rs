@@ -97,7 +97,8 @@ async fn a_route_tells_how_far_behind_it_is() {
     handle.stop();
     running.await.unwrap().unwrap();
     drop(handle);
-    assert_eq!(gauge("flux.route.lag", "lagging"), None, "a route that is gone says nothing");
+    assert_eq!(gauge("flux.route.lag", "lagging"), None, "a route that is gone has no lag");
+    assert_eq!(gauge("flux.route.handled", "lagging"), Some(3.0), "what it did stays done");
 }
 
 #[derive(Clone, Default)]
