@@ -6,6 +6,8 @@ use crate::stopwatch::Stopwatch;
 pub mod flux;
 pub mod mpsc;
 pub mod nats;
+#[cfg(feature = "telemetry")]
+pub mod observed;
 pub mod omniqueue;
 pub mod ruststream;
 pub mod service;
