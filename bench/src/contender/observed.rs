@@ -11,7 +11,6 @@ use crate::Result;
 use crate::stopwatch::Stopwatch;
 
 /// Metrics always, and traces as `sampling` says.
-
 #[derive(Debug)]
 pub struct Observed<C> {
     contender: C,
