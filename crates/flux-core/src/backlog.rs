@@ -1,8 +1,11 @@
 //! How much of a subscription is not done yet.
 
+use std::future::ready;
+use std::time::Duration;
+
 use crate::{BoxFuture, Result};
 
-/// Tells how far a subscription is behind. Tests wait on it instead of sleeping.
+/// Tells how far a subscription is behind. Operators watch it, and tests wait on it instead of sleeping.
 ///
 /// # Implementing
 /// Count what the transport holds, not what has come this far: a message that is still on its way is outstanding. Do not keep
@@ -20,7 +23,16 @@ pub trait Backlog: Send + Sync {
     /// # Errors
     /// When no confirmation came; what was settled last may be delivered again.
     fn confirm(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(std::future::ready(Ok(())))
+        Box::pin(ready(Ok(())))
+    }
+
+    /// How long ago the oldest message that is not settled was stored; `None` when there is none, or the transport does not
+    /// know when its messages came. Default `None`.
+    ///
+    /// # Errors
+    /// When whoever knows cannot be asked.
+    fn oldest(&self) -> BoxFuture<'_, Result<Option<Duration>>> {
+        Box::pin(ready(Ok(None)))
     }
 }
 

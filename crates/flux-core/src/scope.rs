@@ -56,6 +56,17 @@ impl Scope {
         if headers.has_none_but_content_type() { Self::EMPTY } else { Self::carrying(headers) }
     }
 
+    /// As [`of`](Self::of), and in the trace of the message's sender: for what is done about a message outside of its handler.
+    #[must_use]
+    pub fn continuing(headers: &Headers) -> Self {
+        let scope = Self::of(headers);
+        #[cfg(feature = "telemetry")]
+        if let Some(trace) = TraceContext::of_sender(headers) {
+            return scope.with_trace(trace);
+        }
+        scope
+    }
+
     fn carrying(headers: &Headers) -> Self {
         let mut carried = Headers::new();
         let id = headers.value(&header::MESSAGE_ID);

@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use opentelemetry::global::BoxedTracer;
-use opentelemetry::trace::{Link, SpanKind, Status, TraceContextExt as _, Tracer as _};
+use opentelemetry::trace::{Link, Span as _, SpanKind, Status, TraceContextExt as _, Tracer as _};
 use opentelemetry::{Context, KeyValue};
 
 use crate::{Error, Headers, Scope, Subject, SubjectFilter, header};
@@ -44,7 +44,7 @@ struct Installed {
 pub enum Relation {
     /// The sender waits for the answer: the span is the sender's child.
     Child,
-    /// The sender has gone on: the span is linked to the sender's.
+    /// The sender has gone on: the span is linked to the sender's, and goes on with its trace.
     Link,
 }
 
@@ -99,36 +99,41 @@ impl Telemetry {
         (tracer.is_some() || instruments.is_some()).then_some(Installed { tracer, instruments })
     }
 
+    /// Names and attributes are made for spans that are recorded: of a hundred, often one.
     fn start_send(&self, tracer: &BoxedTracer, subject: &Subject, headers: &mut Headers) -> Context {
-        let builder = tracer
-            .span_builder(format!("send {subject}"))
-            .with_kind(SpanKind::Producer)
-            .with_attributes(self.attributes(subject, "send", headers));
         let context = Context::current();
-        let context = context.with_span(tracer.build_with_context(builder, &context));
+        let builder = tracer.span_builder("send").with_kind(SpanKind::Producer);
+        let mut span = tracer.build_with_context(builder, &context);
+        if span.is_recording() {
+            span.update_name(format!("send {subject}"));
+            span.set_attributes(self.attributes(subject, "send", headers));
+        }
+        let context = context.with_span(span);
         w3c::inject(&context, headers);
         context
     }
 
     fn start_process(&self, tracer: &BoxedTracer, subject: &Subject, headers: &Headers, relation: Relation) -> Context {
         let sender = w3c::extract(headers);
-        let name = match &self.0.template {
-            Some(template) => format!("process {template}"),
-            None => format!("process {subject}"),
-        };
-        let mut builder = tracer
-            .span_builder(name)
-            .with_kind(SpanKind::Consumer)
-            .with_attributes(self.attributes(subject, "process", headers));
-        let parent = match (relation, sender) {
-            (Relation::Child, Some(sender)) => Context::new().with_remote_span_context(sender),
-            (Relation::Link, Some(sender)) => {
-                builder = builder.with_links(vec![Link::with_context(sender)]);
-                Context::new()
+        let mut builder = tracer.span_builder("process").with_kind(SpanKind::Consumer);
+        let mut parent = Context::new();
+        if let Some(sender) = sender {
+            if relation == Relation::Link {
+                builder = builder.with_links(vec![Link::with_context(sender.clone())]);
             }
-            (_, None) => Context::new(),
-        };
-        parent.with_span(tracer.build_with_context(builder, &parent))
+            // One message has one sender, so the span can be in its trace (docs/decisions/0012): a trace stays whole, and is
+            // recorded as a whole or not at all.
+            parent = parent.with_remote_span_context(sender);
+        }
+        let mut span = tracer.build_with_context(builder, &parent);
+        if span.is_recording() {
+            span.update_name(match &self.0.template {
+                Some(template) => format!("process {template}"),
+                None => format!("process {subject}"),
+            });
+            span.set_attributes(self.attributes(subject, "process", headers));
+        }
+        parent.with_span(span)
     }
 
     fn attributes(&self, subject: &Subject, operation: &'static str, headers: &Headers) -> Vec<KeyValue> {

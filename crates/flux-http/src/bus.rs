@@ -1,7 +1,7 @@
 //! Both ends as one, for programs that send to the server they are, or to one like it.
 
 use bytes::Bytes;
-use flux_core::{Message, Publisher, Requester, Responder, Result, Subscriber, Telemetry, Typed};
+use flux_core::{Message, Publisher, QueueSubscriber, Requester, Responder, Result, Subscriber, Telemetry, Typed};
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 
 use crate::{Accepted, HttpAcker, HttpClient, HttpDeliveries, HttpReply, HttpRequests, HttpServer};
@@ -57,6 +57,12 @@ impl<C: Send + Sync> Subscriber<Bytes> for Http<C> {
 
     fn subscribe(&self, filter: &str) -> impl Future<Output = Result<HttpDeliveries>> + Send {
         self.server.subscribe(filter)
+    }
+}
+
+impl<C: Send + Sync> QueueSubscriber<Bytes> for Http<C> {
+    fn subscribe_group(&self, filter: &str, group: &str) -> impl Future<Output = Result<HttpDeliveries>> + Send {
+        self.server.subscribe_group(filter, group)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who listens to what, and the queues in between.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll};
@@ -37,6 +37,8 @@ struct Entry {
     id: usize,
     role: Role,
     filter: SubjectFilter,
+    /// Of the members of one group, one gets a message.
+    group: Option<Arc<str>>,
     queue: mpsc::Sender<Arrival>,
 }
 
@@ -65,11 +67,17 @@ pub(crate) enum Targets {
 
 impl Registry {
     /// Adds a listener, with a queue of its own.
-    pub(crate) fn add(self: &Arc<Self>, filter: &str, role: Role, capacity: usize) -> Result<Arrivals> {
+    pub(crate) fn add(
+        self: &Arc<Self>,
+        filter: &str,
+        role: Role,
+        group: Option<&str>,
+        capacity: usize,
+    ) -> Result<Arrivals> {
         let filter = SubjectFilter::new(filter)?;
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (queue, taken) = mpsc::channel(capacity);
-        let entry = Entry { id, role, filter: filter.clone(), queue };
+        let entry = Entry { id, role, filter: filter.clone(), group: group.map(Arc::from), queue };
         let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
         if tables.closed {
             return Err(Error::new(ErrorKind::Closed, "the server drains"));
@@ -82,18 +90,23 @@ impl Registry {
         Ok(Arrivals { queue: taken, filter, id, registry: Arc::clone(self) })
     }
 
-    /// Who gets messages to `subject`: one responder, in turns, or every subscriber.
+    /// Who gets messages to `subject`: one responder, in turns, or every subscriber, and of each group one, in turns.
     pub(crate) fn targets(&self, subject: &Subject) -> Targets {
         let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
         let exact = tables.exact.get(subject).map_or(&[][..], Vec::as_slice);
         let wild = tables.wild.iter().filter(|entry| entry.filter.matches(subject));
-        let (mut responders, mut subscribers) = (0, Vec::new());
+        let (mut responders, mut subscribers, mut groups) = (0, Vec::new(), BTreeMap::<&str, Vec<_>>::new());
         let entries = exact.iter().chain(wild);
         for entry in entries.clone() {
-            match entry.role {
-                Role::Responder => responders += 1,
-                Role::Subscriber => subscribers.push(entry.queue.clone()),
+            match (entry.role, &entry.group) {
+                (Role::Responder, _) => responders += 1,
+                (Role::Subscriber, None) => subscribers.push(entry.queue.clone()),
+                (Role::Subscriber, Some(group)) => groups.entry(group).or_default().push(&entry.queue),
             }
+        }
+        for members in groups.into_values() {
+            let turn = self.next.fetch_add(1, Ordering::Relaxed) % members.len();
+            subscribers.extend(members.get(turn).copied().cloned());
         }
         let turn = match responders {
             0 if subscribers.is_empty() => return Targets::Nobody,

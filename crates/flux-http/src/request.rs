@@ -70,7 +70,7 @@ impl Responder<Bytes, Bytes> for HttpServer {
     type Requests = HttpRequests;
 
     async fn listen(&self, filter: &str) -> Result<HttpRequests> {
-        let arrivals = self.add(filter, Role::Responder);
+        let arrivals = self.add(filter, Role::Responder, None);
         arrivals.map(HttpRequests).map_err(|error| error.with_operation("listen"))
     }
 }

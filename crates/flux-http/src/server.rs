@@ -44,8 +44,8 @@ impl HttpServer {
         Typed::with_telemetry(self, codec, Telemetry::new("http"))
     }
 
-    pub(crate) fn add(&self, filter: &str, role: Role) -> Result<Arrivals> {
-        self.0.registry.add(filter, role, self.0.config.capacity)
+    pub(crate) fn add(&self, filter: &str, role: Role, group: Option<&str>) -> Result<Arrivals> {
+        self.0.registry.add(filter, role, group, self.0.config.capacity)
     }
 }
 

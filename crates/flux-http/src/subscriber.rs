@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use flux_core::{Delivery, Metadata, Result, SubjectFilter, Subscriber};
+use flux_core::{Delivery, Error, ErrorKind, Metadata, QueueSubscriber, Result, SubjectFilter, Subscriber};
 use futures_core::Stream;
 
 use crate::registry::{Arrivals, Role};
@@ -19,14 +19,29 @@ use crate::{HttpAcker, HttpServer};
 /// None.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidSubject`](flux_core::ErrorKind::InvalidSubject), and [`ErrorKind::Closed`](flux_core::ErrorKind::Closed)
-/// once the server drains. None in the stream.
+/// [`ErrorKind::InvalidSubject`], and [`ErrorKind::Closed`] once the server drains. None in the stream.
 impl Subscriber<Bytes> for HttpServer {
     type Acker = HttpAcker;
     type Deliveries = HttpDeliveries;
 
     async fn subscribe(&self, filter: &str) -> Result<HttpDeliveries> {
-        let arrivals = self.add(filter, Role::Subscriber);
+        let arrivals = self.add(filter, Role::Subscriber, None);
+        arrivals.map(HttpDeliveries).map_err(|error| error.with_operation("subscribe"))
+    }
+}
+
+/// # Delivery
+/// As without a group, to one member of it, in turns. A group has its members in one server: who balances among several processes
+/// stands before them.
+///
+/// # Errors
+/// As without a group, and [`ErrorKind::InvalidInput`] for a group without a name.
+impl QueueSubscriber<Bytes> for HttpServer {
+    async fn subscribe_group(&self, filter: &str, group: &str) -> Result<HttpDeliveries> {
+        let arrivals = match group {
+            "" => Err(Error::new(ErrorKind::InvalidInput, "a group has a name")),
+            _ => self.add(filter, Role::Subscriber, Some(group)),
+        };
         arrivals.map(HttpDeliveries).map_err(|error| error.with_operation("subscribe"))
     }
 }

@@ -51,7 +51,7 @@ macro_rules! bytes_over_http {
 
 fn capabilities() -> Capabilities {
     let answered = "the peer answered 2xx (`Accepted{status}`)";
-    Capabilities::new(answered, "none").with_outcomes().without_header_case().with_requests()
+    Capabilities::new(answered, "none").with_outcomes().with_groups().without_header_case().with_requests()
 }
 
 bytes_over_http!(Raw "http" open(HttpClientConfig::new(), HttpServerConfig::new()), capabilities());
@@ -88,10 +88,10 @@ impl Fixture for Encoded {
     }
 }
 
-transport_suite!(raw: Raw, outcomes, requests);
-transport_suite!(encoded: Encoded, outcomes, requests);
+transport_suite!(raw: Raw, groups, outcomes, requests);
+transport_suite!(encoded: Encoded, groups, outcomes, requests);
 #[cfg(feature = "http2")]
-transport_suite!(http2: Two, outcomes, requests);
+transport_suite!(http2: Two, groups, outcomes, requests);
 
 bytes_over_http!(Early "http, early" open(HttpClientConfig::new(), HttpServerConfig::new().with_early_answer()), capabilities());
 

@@ -1,6 +1,7 @@
 //! What a consumer has still to see settled, as the server knows it.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use flux_core::{Backlog, BoxFuture, Outstanding, Result};
 
@@ -31,5 +32,14 @@ impl Backlog for ConsumerBacklog {
 
     fn confirm(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(self.ledger.confirm_all())
+    }
+
+    fn oldest(&self) -> BoxFuture<'_, Result<Option<Duration>>> {
+        Box::pin(async {
+            let Some(consumer) = self.consumer.upgrade() else { return Ok(None) };
+            let Some(stored) = consumer.oldest().await? else { return Ok(None) };
+            // The server's clock may be ahead of this one.
+            Ok(Some(SystemTime::now().duration_since(stored).unwrap_or_default()))
+        })
     }
 }

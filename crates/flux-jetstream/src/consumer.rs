@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use flux_core::{
@@ -126,6 +126,25 @@ impl JsConsumer {
             redelivered: found.num_redelivered,
             waiting: found.num_waiting,
         })
+    }
+
+    /// When the oldest message that is not settled was stored. All before the floor is settled, and what follows it is not.
+    pub(crate) async fn oldest(&self) -> Result<Option<SystemTime>> {
+        let name = self.name();
+        let found = self.jetstream().find_consumer(self.0.stream.name(), &name).await?;
+        let found = found.ok_or_else(|| gone("consumer", &name))?;
+        if found.num_pending + found.num_ack_pending == 0 {
+            return Ok(None);
+        }
+        let next = found.ack_floor.stream_seq + 1;
+        let everything = [">".to_owned()];
+        let filters = if self.config().filters.is_empty() { &everything[..] } else { &self.config().filters };
+        let mut oldest = None;
+        for filter in filters {
+            let stored = self.0.stream.stored_at(next, filter).await?;
+            oldest = [oldest, stored].into_iter().flatten().min();
+        }
+        Ok(oldest)
     }
 
     fn check_filter(&self, filter: &str) -> Result<()> {

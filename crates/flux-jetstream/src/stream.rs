@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::RawMessage;
@@ -153,6 +154,29 @@ impl JsStream {
         let headers = Some(headers);
         let native = async_nats::Message { subject, reply, payload, headers, status, description, length };
         wire::message(&mut Subjects::new(), native).map(Some)
+    }
+
+    /// When the first message from this place on that `filter` matches was stored; `None` when there is none.
+    pub(crate) async fn stored_at(&self, sequence: u64, filter: &str) -> Result<Option<SystemTime>> {
+        #[derive(Deserialize)]
+        struct Found {
+            message: Stored,
+        }
+        #[derive(Deserialize)]
+        struct Stored {
+            time: String,
+        }
+        let body = serde_json::json!({ "seq": sequence, "next_by_subj": filter });
+        let found = self.jetstream().api::<Found>(&format!("STREAM.MSG.GET.{}", self.name()), &body).await;
+        let time = match found {
+            Ok(found) => found.message.time,
+            Err(error) if server_code(&error) == Some(MESSAGE_NOT_FOUND) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let time = async_nats::datetime::parse_rfc3339(&time);
+        let time = time
+            .map_err(|error| Error::new(ErrorKind::Other, "the server sent a time that is none").with_source(error))?;
+        Ok(Some(time.into()))
     }
 
     pub(crate) fn shared_name(&self) -> &Arc<str> {

@@ -25,6 +25,8 @@ pub enum Event<'e> {
     DeadLettered {
         /// The subject it came under.
         subject: &'e Subject,
+        /// The class of the failure: `retry`, `permanent`, `panic`, `timeout`, `exhausted`, `undecodable`.
+        class: &'static str,
         /// Why it was given up.
         reason: &'e str,
     },
@@ -56,7 +58,7 @@ impl fmt::Display for Event<'_> {
                 write!(f, "{error}")?;
                 std::error::Error::source(*error).map_or(Ok(()), |source| write!(f, ": {source}"))
             }
-            Self::DeadLettered { subject, reason } => write!(f, "`{subject}` became a dead letter: {reason}"),
+            Self::DeadLettered { subject, reason, .. } => write!(f, "`{subject}` became a dead letter: {reason}"),
             Self::NotDeadLettered { subject, error: Some(error) } => {
                 write!(f, "`{subject}` was given up and could not be stored as a dead letter: {error}")
             }

@@ -9,8 +9,12 @@ mod fault;
 mod guard;
 mod handle;
 mod handler;
+#[cfg(feature = "telemetry")]
+mod instruments;
 mod key_order;
 mod ladder;
+#[cfg(feature = "tracing")]
+mod log;
 mod message_work;
 mod metrics;
 mod pace;
@@ -24,6 +28,8 @@ mod run;
 mod shared;
 mod shutdown;
 mod source;
+#[cfg(feature = "telemetry")]
+mod standing;
 mod stop;
 mod worker;
 

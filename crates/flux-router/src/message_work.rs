@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use flux_core::telemetry::Relation;
 use flux_core::{
-    Delivery, Error, ErrorKind, Failure, FailureClass, Handler, IntoOutcome as _, Message, Outcome, Result, Settle,
-    Subject, Telemetry,
+    Delivery, Error, ErrorKind, Failure, FailureClass, Handler, Headers, IntoOutcome as _, Message, Outcome, Result,
+    Scope, Settle, Telemetry,
 };
 use tokio::time::sleep;
 
@@ -154,7 +154,7 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
             return Ok(());
         };
         count(&self.counters.undecodable);
-        self.shared.emit(&Event::Broken { error: &error });
+        self.emit(&undecodable.message.headers, &Event::Broken { error: &error });
         let fault = Fault::permanent("undecodable", Failure::permanent(error).to_string());
         let Delivery { message, metadata, acker, .. } = *undecodable;
         let Message { subject, headers, payload } = message;
@@ -208,7 +208,7 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
     async fn give_up<A: Settle>(&self, case: &mut Case<T, A>, attempt: u64, fault: &Fault) -> Outcome {
         let letters = self.dead_letters.as_ref().filter(|_| !is_dead_letter(&case.headers));
         let Some((letters, given_up)) = letters.zip(case.give_up()) else {
-            return self.lose(&case.subject, fault);
+            return self.lose(case, fault);
         };
         let reason = Reason { class: fault.class, text: &fault.text, attempts: attempt, route: &self.shared.name };
         let stored = match letters.address(given_up, &reason, &case.metadata) {
@@ -218,11 +218,12 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
         match stored {
             Ok(()) => {
                 count(&self.counters.dead_lettered);
-                self.shared.emit(&Event::DeadLettered { subject: &case.subject, reason: &fault.text });
+                let (subject, class, reason) = (&case.subject, fault.class, fault.text.as_str());
+                self.emit(&case.headers, &Event::DeadLettered { subject, class, reason });
                 Outcome::Ack
             }
             Err(error) => {
-                self.shared.emit(&Event::NotDeadLettered { subject: &case.subject, error: Some(&error) });
+                self.emit(&case.headers, &Event::NotDeadLettered { subject: &case.subject, error: Some(&error) });
                 count(if case.comes_again() { &self.counters.retried } else { &self.counters.lost });
                 Outcome::NakAfter(self.ladder.delay(u32::try_from(attempt).unwrap_or(u32::MAX)))
             }
@@ -230,10 +231,15 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
     }
 
     /// Gives a message up for which there is no dead letter.
-    fn lose(&self, subject: &Subject, fault: &Fault) -> Outcome {
+    fn lose<A: Settle>(&self, case: &Case<T, A>, fault: &Fault) -> Outcome {
         count(&self.counters.lost);
-        self.shared.emit(&Event::NotDeadLettered { subject, error: None });
+        self.emit(&case.headers, &Event::NotDeadLettered { subject: &case.subject, error: None });
         Outcome::term(fault.text.clone())
+    }
+
+    /// Tells of a message in its trace: its handler's span is over by then.
+    fn emit(&self, headers: &Headers, event: &Event<'_>) {
+        Scope::continuing(headers).enter(|| self.shared.emit(event));
     }
 
     async fn settle<A: Settle>(&self, acker: Option<A>, outcome: Outcome) {

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use flux_core::FailureClass;
@@ -107,6 +108,34 @@ impl Counters {
     pub(crate) fn took(&self, duration: Duration) {
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         self.duration_ns.store(self.duration_ns.load(Relaxed).saturating_add(nanos), Relaxed);
+    }
+}
+
+/// The counters of a route, one entry a worker. They outlive the route for whoever reports them: what it did last counts too.
+#[derive(Debug, Default)]
+pub(crate) struct Workers(Mutex<Vec<Arc<Counters>>>);
+
+impl Workers {
+    pub(crate) fn add(&self) -> Arc<Counters> {
+        let counters = Arc::new(Counters::default());
+        self.lock().push(Arc::clone(&counters));
+        counters
+    }
+
+    pub(crate) fn total(&self) -> RouteMetrics {
+        let mut total = RouteMetrics::default();
+        for worker in &*self.lock() {
+            total += &worker.snapshot();
+        }
+        total
+    }
+
+    pub(crate) fn completed(&self) -> u64 {
+        self.lock().iter().map(|worker| worker.completed()).sum()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Counters>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

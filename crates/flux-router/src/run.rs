@@ -55,6 +55,8 @@ where
         shared.push(part);
     }
     handle.watch(shared.clone());
+    #[cfg(feature = "telemetry")]
+    let _reports = crate::instruments::report(&shared);
     let mut tasks = JoinSet::new();
     let mut flushes = Vec::new();
     for (Work { workers, flush }, part) in works.into_iter().zip(&shared) {

@@ -1,13 +1,17 @@
 //! What the workers of a route, the router and its handles share.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+#[cfg(feature = "telemetry")]
+use std::time::Instant;
 
 use flux_core::{Backlog, Outstanding, Result, SubjectFilter};
 
 use crate::RouteMetrics;
 use crate::event::{Event, Listener};
-use crate::metrics::Counters;
+use crate::metrics::{Counters, Workers};
+#[cfg(feature = "telemetry")]
+use crate::standing::Standing;
 use crate::stop::Stop;
 
 /// What tells a route from others.
@@ -22,8 +26,7 @@ pub(crate) struct About {
 pub(crate) struct Shared {
     pub(crate) name: String,
     pub(crate) filter: SubjectFilter,
-    /// One entry a worker.
-    workers: Mutex<Vec<Arc<Counters>>>,
+    pub(crate) workers: Arc<Workers>,
     pub(crate) stop: Arc<Stop>,
     /// Whether the route answers requests: their backlog is their requesters.
     pub(crate) answers: bool,
@@ -47,7 +50,7 @@ impl Shared {
             name,
             filter,
             answers,
-            workers: Mutex::default(),
+            workers: Arc::default(),
             stop,
             backlog: Mutex::new(None),
             paused: AtomicBool::new(false),
@@ -56,6 +59,8 @@ impl Shared {
     }
 
     pub(crate) fn emit(&self, event: &Event<'_>) {
+        #[cfg(feature = "tracing")]
+        crate::log::log(&self.name, event);
         if let Some(listener) = &self.listener {
             listener(&self.name, event);
         }
@@ -63,27 +68,17 @@ impl Shared {
 
     /// Counters for one more worker.
     pub(crate) fn add_worker(&self) -> Arc<Counters> {
-        let counters = Arc::new(Counters::default());
-        self.workers().push(Arc::clone(&counters));
-        counters
+        self.workers.add()
     }
 
     /// What all workers have done so far.
     pub(crate) fn metrics(&self) -> RouteMetrics {
-        let mut total = RouteMetrics::default();
-        for worker in &*self.workers() {
-            total += &worker.snapshot();
-        }
-        total
+        self.workers.total()
     }
 
     /// Deliveries whose handling is over.
     pub(crate) fn completed(&self) -> u64 {
-        self.workers().iter().map(|worker| worker.completed()).sum()
-    }
-
-    fn workers(&self) -> MutexGuard<'_, Vec<Arc<Counters>>> {
-        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.workers.completed()
     }
 
     pub(crate) fn subscribed(&self, backlog: Option<Arc<dyn Backlog>>) {
@@ -94,12 +89,28 @@ impl Shared {
 
     /// Whether nothing is left to handle right now; `None` when the transport cannot tell.
     pub(crate) async fn is_settled(&self) -> Result<Option<bool>> {
-        let subscribed = self.backlog.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(Subscribed { backlog, completed_before }) = subscribed else { return Ok(None) };
-        Ok(Some(match backlog.outstanding().await? {
-            Outstanding::Unsettled(count) => count == 0,
-            Outstanding::Accepted(count) => completed_before + count <= self.completed(),
-        }))
+        let Some(subscribed) = self.current() else { return Ok(None) };
+        Ok(Some(self.lag(&subscribed).await? == 0))
+    }
+
+    /// How far the route is behind; `None` as far as the transport cannot tell.
+    #[cfg(feature = "telemetry")]
+    pub(crate) async fn standing(&self) -> Standing {
+        let Some(subscribed) = self.current() else { return Standing::default() };
+        let lag = self.lag(&subscribed).await.ok();
+        let oldest = subscribed.backlog.oldest().await.ok().flatten();
+        Standing { lag, oldest: oldest.map(|age| (age, Instant::now())) }
+    }
+
+    fn current(&self) -> Option<Subscribed> {
+        self.backlog.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn lag(&self, subscribed: &Subscribed) -> Result<u64> {
+        Ok(match subscribed.backlog.outstanding().await? {
+            Outstanding::Unsettled(count) => count,
+            Outstanding::Accepted(count) => (subscribed.completed_before + count).saturating_sub(self.completed()),
+        })
     }
 
     /// Waits until the last settlements are taken. Without a word they may be lost, and their messages delivered again.

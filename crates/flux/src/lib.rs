@@ -66,6 +66,13 @@ pub mod nats_server {
     pub use flux_nats_server::*;
 }
 
+/// Sets up OpenTelemetry for a program: OTLP, Prometheus, and logs with trace ids and without secrets.
+#[cfg(any(feature = "logs", feature = "otlp", feature = "otlp-grpc", feature = "prometheus"))]
+pub mod otel {
+    #[doc(inline)]
+    pub use flux_telemetry::*;
+}
+
 /// Routes, workers, retries, dead letters and drain.
 #[cfg(feature = "router")]
 pub mod router {

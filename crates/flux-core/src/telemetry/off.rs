@@ -13,7 +13,7 @@ pub struct Telemetry;
 pub enum Relation {
     /// The sender waits for the answer: the span is the sender's child.
     Child,
-    /// The sender has gone on: the span is linked to the sender's.
+    /// The sender has gone on: the span is linked to the sender's, and goes on with its trace.
     Link,
 }
 

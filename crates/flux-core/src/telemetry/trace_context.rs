@@ -2,13 +2,22 @@
 
 use std::fmt;
 
+use opentelemetry::trace::TraceContextExt as _;
 use opentelemetry::{Context, ContextGuard};
+
+use super::w3c;
+use crate::Headers;
 
 /// The trace that a [`Scope`](crate::Scope) is part of, if there is one.
 #[derive(Clone, Default)]
 pub struct TraceContext(Option<Context>);
 
 impl TraceContext {
+    /// That of the span that sent a message with these headers.
+    pub(crate) fn of_sender(headers: &Headers) -> Option<Self> {
+        Some(Context::new().with_remote_span_context(w3c::extract(headers)?).into())
+    }
+
     /// Makes it the current context until the guard is dropped.
     pub(crate) fn attach(&self) -> Option<ContextGuard> {
         self.0.as_ref().map(|context| context.clone().attach())

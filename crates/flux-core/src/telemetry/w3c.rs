@@ -8,23 +8,19 @@ use opentelemetry::{Context, global};
 
 use crate::{HeaderName, HeaderValue, Headers, header};
 
-/// Writes the context's span into the headers, and whatever the global propagator writes besides.
+/// Writes what the global propagator writes, and the context's span if that does not.
 pub(super) fn inject(context: &Context, headers: &mut Headers) {
-    global::get_text_map_propagator(|propagator| propagator.inject_context(context, &mut Writer(headers)));
+    let mut writer = Writer { headers, traced: false };
+    global::get_text_map_propagator(|propagator| propagator.inject_context(context, &mut writer));
     let span = context.span();
     let span = span.span_context();
-    if !span.is_valid() {
+    if writer.traced || !span.is_valid() {
         return;
     }
     let flags = span.trace_flags() & TraceFlags::SAMPLED;
     let traceparent = format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), flags.to_u8());
-    headers.put(header::TRACEPARENT, HeaderValue::lossy(&traceparent, 55));
-    let state = span.trace_state().header();
-    if state.is_empty() {
-        headers.remove(&header::TRACESTATE);
-    } else {
-        headers.put(header::TRACESTATE, HeaderValue::lossy(&state, HeaderValue::MAX_LEN));
-    }
+    writer.set("traceparent", traceparent);
+    writer.set("tracestate", span.trace_state().header());
 }
 
 /// Reads the sender's span from the headers, if there is a valid one.
@@ -50,12 +46,31 @@ pub(super) fn extract(headers: &Headers) -> Option<SpanContext> {
     context.is_valid().then_some(context)
 }
 
-struct Writer<'h>(&'h mut Headers);
+struct Writer<'h> {
+    headers: &'h mut Headers,
+    /// Whether a span was written.
+    traced: bool,
+}
 
 impl Injector for Writer<'_> {
     fn set(&mut self, key: &str, value: String) {
-        if let (Ok(name), Ok(value)) = (HeaderName::new(key), HeaderValue::try_from(value)) {
-            self.0.put(name, value);
+        let name = match key {
+            "traceparent" => {
+                self.traced = true;
+                header::TRACEPARENT
+            }
+            "tracestate" if value.is_empty() => {
+                self.headers.remove(&header::TRACESTATE);
+                return;
+            }
+            "tracestate" => header::TRACESTATE,
+            other => match HeaderName::new(other) {
+                Ok(name) => name,
+                Err(_) => return,
+            },
+        };
+        if let Ok(value) = HeaderValue::try_from(value) {
+            self.headers.put(name, value);
         }
     }
 }

@@ -108,6 +108,14 @@ impl Consumer {
         self.pending + u64::try_from(self.in_flight.len()).unwrap_or_default()
     }
 
+    /// When the oldest message that it has still to settle was stored.
+    pub(super) fn oldest(&self, log: &Log) -> Option<Instant> {
+        let waiting =
+            (self.pending > 0).then(|| log.from(self.cursor).find(|entry| self.takes(&entry.message.subject)));
+        let earlier = self.in_flight.keys().chain(self.ahead.first()).filter_map(|sequence| log.get(*sequence));
+        earlier.chain(waiting.flatten()).map(|entry| entry.stored).min()
+    }
+
     /// Forgets a message that it takes and that the stream let go of.
     pub(super) fn forget(&mut self, sequence: u64, after: &mut After) {
         if self.in_flight.remove(&sequence).is_some() {

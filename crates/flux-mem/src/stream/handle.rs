@@ -13,7 +13,7 @@ use flux_core::{
 
 use super::config::ConsumerConfig;
 use super::deliveries::{StreamDeliveries, fetch};
-use super::state::ConsumerId;
+use super::state::{ConsumerId, State};
 use super::{ConsumerInfo, Inner, MemAcker, MemStream};
 
 /// A consumer of a [`MemStream`]: its own place in the stream, and what it has delivered and not seen settled.
@@ -144,6 +144,12 @@ impl Backlog for ConsumerBacklog {
     fn outstanding(&self) -> BoxFuture<'_, Result<Outstanding>> {
         let unsettled = self.inner.now(|state, _| state.consumer(self.id).map(|(consumer, ..)| consumer.unsettled()));
         Box::pin(ready(Ok(Outstanding::Unsettled(unsettled.unwrap_or(0)))))
+    }
+
+    fn oldest(&self) -> BoxFuture<'_, Result<Option<Duration>>> {
+        let oldest = |state: &mut State| state.consumer(self.id).and_then(|(consumer, log, _)| consumer.oldest(log));
+        let age = self.inner.now(|state, now| Some(now.saturating_duration_since(oldest(state)?)));
+        Box::pin(ready(Ok(age)))
     }
 }
 

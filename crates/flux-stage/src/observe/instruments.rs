@@ -24,28 +24,28 @@ impl Instruments {
     /// Those of the global meter, if it is one that collects.
     pub(super) fn installed(stage: &str) -> Option<Self> {
         let meter = meter()?;
-        let stage = KeyValue::new("flux.stage", stage.to_owned());
+        let stage = KeyValue::new(semconv::STAGE, stage.to_owned());
         let ended = [End::Dropped, End::Error, End::Ok];
         Some(Self {
-            calls: meter.u64_counter("flux.stage.calls").with_description("Calls that ended, by how.").build(),
-            active: meter.i64_up_down_counter("flux.stage.active").with_description("Calls in flight.").build(),
+            calls: meter.u64_counter(semconv::STAGE_CALLS).with_description("Calls that ended, by how.").build(),
+            active: meter.i64_up_down_counter(semconv::STAGE_ACTIVE).with_description("Calls in flight.").build(),
             duration: meter
-                .f64_histogram("flux.stage.duration")
+                .f64_histogram(semconv::STAGE_DURATION)
                 .with_unit("s")
                 .with_description("How long calls took.")
                 .with_boundaries(semconv::DURATION_BUCKETS.to_vec())
                 .build(),
-            retries: meter.u64_counter("flux.stage.retries").with_description("Attempts after the first.").build(),
+            retries: meter.u64_counter(semconv::STAGE_RETRIES).with_description("Attempts after the first.").build(),
             circuit: meter
-                .u64_gauge("flux.stage.circuit.state")
+                .u64_gauge(semconv::STAGE_CIRCUIT_STATE)
                 .with_description("The circuit breaker: 0 closed, 1 half open, 2 open.")
                 .build(),
             circuit_changes: meter
-                .u64_counter("flux.stage.circuit.changes")
+                .u64_counter(semconv::STAGE_CIRCUIT_CHANGES)
                 .with_description("Changes of the circuit breaker, by the state it went into.")
                 .build(),
-            batch: meter.u64_histogram("flux.stage.batch.items").with_description("Items in a batch.").build(),
-            ended: ended.map(|end| [stage.clone(), KeyValue::new("flux.stage.end", end.as_str())]),
+            batch: meter.u64_histogram(semconv::STAGE_BATCH_ITEMS).with_description("Items in a batch.").build(),
+            ended: ended.map(|end| [stage.clone(), KeyValue::new(semconv::STAGE_END, end.as_str())]),
             stage: [stage],
         })
     }
@@ -78,7 +78,7 @@ impl MetricsSink for Instruments {
         if let Some(number) = number {
             self.circuit.record(number as u64, &self.stage);
         }
-        self.circuit_changes.add(1, &[stage.clone(), KeyValue::new("flux.stage.circuit.state", state)]);
+        self.circuit_changes.add(1, &[stage.clone(), KeyValue::new(semconv::STAGE_CIRCUIT_STATE, state)]);
     }
 
     fn batch(&self, _: &str, items: usize) {

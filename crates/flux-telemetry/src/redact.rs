@@ -1,0 +1,158 @@
+//! Which values are hidden, wherever telemetry shows structured fields or headers.
+
+use std::fmt;
+use std::sync::Arc;
+
+use flux_core::Headers;
+
+/// What stands in place of a hidden value.
+pub const HIDDEN: &str = "[hidden]";
+
+/// Hidden unless the program says otherwise.
+const DEFAULT: [&str; 8] = ["api key", "apikey", "authorization", "cookie", "passwd", "password", "secret", "token"];
+
+/// Hides the values of fields, attributes and headers whose names say that they are secret.
+///
+/// Names are compared word by word, without case: `token` hides `token`, `access_token`, `X-Token` and `accessToken`, but not
+/// `tokens` or `tokenizer`; `api key` hides `api_key`, `X-Api-Key` and `apiKey`. It looks at names only: a secret inside another
+/// value, such as the text of an error, is shown.
+///
+/// ```
+/// use flux_telemetry::Redact;
+///
+/// let redact = Redact::default().and("iban");
+/// assert!(redact.hides("customer.iban") && redact.hides("Authorization"));
+/// assert!(!redact.hides("order_id"));
+/// ```
+#[derive(Clone)]
+pub struct Redact(Arc<Vec<Vec<String>>>);
+
+impl Default for Redact {
+    /// Hides `api key`, `apikey`, `authorization`, `cookie`, `passwd`, `password`, `secret` and `token`.
+    fn default() -> Self {
+        Self::only(DEFAULT)
+    }
+}
+
+impl Redact {
+    /// Hides these keys and no others.
+    pub fn only<K: AsRef<str>>(keys: impl IntoIterator<Item = K>) -> Self {
+        Self(Arc::new(keys.into_iter().map(|key| words(key.as_ref())).filter(|words| !words.is_empty()).collect()))
+    }
+
+    /// Hides this key as well.
+    #[must_use]
+    pub fn and(mut self, key: &str) -> Self {
+        let words = words(key);
+        if !words.is_empty() {
+            Arc::make_mut(&mut self.0).push(words);
+        }
+        self
+    }
+
+    /// Whether the value under this name is hidden.
+    #[must_use]
+    pub fn hides(&self, name: &str) -> bool {
+        let name = words(name);
+        self.0.iter().any(|key| name.windows(key.len()).any(|window| window == key.as_slice()))
+    }
+
+    /// The headers as a log may show them.
+    #[must_use]
+    pub fn headers<'h>(&'h self, headers: &'h Headers) -> RedactedHeaders<'h> {
+        RedactedHeaders { redact: self, headers }
+    }
+}
+
+impl fmt::Debug for Redact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|words| words.join(" "))).finish()
+    }
+}
+
+/// The words of a name in lower case: they end at what is no letter or digit, and where camel case begins a new one.
+fn words(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut before = ' ';
+    for letter in name.chars() {
+        let begins = !before.is_alphanumeric() || (before.is_lowercase() && letter.is_uppercase());
+        if letter.is_alphanumeric() {
+            match words.last_mut() {
+                Some(word) if !begins => word.extend(letter.to_lowercase()),
+                _ => words.push(letter.to_lowercase().collect()),
+            }
+        }
+        before = letter;
+    }
+    words
+}
+
+/// Headers without their secrets, to be shown; see [`Redact::headers`].
+pub struct RedactedHeaders<'h> {
+    redact: &'h Redact,
+    headers: &'h Headers,
+}
+
+impl fmt::Debug for RedactedHeaders<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.headers.iter().map(|(name, value)| {
+            let value = if self.redact.hides(name) { HIDDEN } else { value };
+            (name, value)
+        });
+        f.debug_map().entries(shown).finish()
+    }
+}
+
+impl fmt::Display for RedactedHeaders<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_of_secrets_are_known_however_they_are_written() {
+        let redact = Redact::default();
+        for hidden in [
+            "password",
+            "db_password",
+            "PASSWORD",
+            "token",
+            "access_token",
+            "X-Auth-Token",
+            "accessToken",
+            "api_key",
+            "X-Api-Key",
+            "apiKey",
+            "apikey",
+            "Authorization",
+            "http.request.header.authorization",
+            "Set-Cookie",
+        ] {
+            assert!(redact.hides(hidden), "{hidden}");
+        }
+        for shown in ["tokens", "tokenizer", "passwordless", "api", "key", "key_api", "author", "order_id", ""] {
+            assert!(!redact.hides(shown), "{shown}");
+        }
+    }
+
+    #[test]
+    fn keys_are_configured() {
+        let redact = Redact::default().and("iban");
+        assert!(redact.hides("customer.iban") && redact.hides("token"));
+        let only = Redact::only(["Card-Number", ""]);
+        assert!(only.hides("cardNumber") && !only.hides("token") && !only.hides(""));
+    }
+
+    #[test]
+    fn headers_are_shown_without_their_secrets() {
+        let mut headers = Headers::new();
+        headers.insert("Authorization", "Bearer abc").expect("valid");
+        headers.insert("X-Message-ID", "order-1").expect("valid");
+        let shown = Redact::default().headers(&headers).to_string();
+        assert_eq!(shown, r#"{"Authorization": "[hidden]", "X-Message-ID": "order-1"}"#);
+    }
+}

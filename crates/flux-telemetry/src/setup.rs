@@ -1,0 +1,248 @@
+//! The one call that sets everything up.
+
+use std::time::Duration;
+
+use flux_core::{Error, ErrorKind, Result};
+use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
+use opentelemetry::{KeyValue, Value, global};
+use opentelemetry_sdk::Resource;
+#[cfg(feature = "_otlp")]
+use opentelemetry_sdk::metrics::PeriodicReader;
+use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
+#[cfg(feature = "_otlp")]
+use opentelemetry_sdk::trace::BatchSpanProcessor;
+use opentelemetry_sdk::trace::Sampler;
+
+use crate::Guard;
+#[cfg(feature = "prometheus")]
+use crate::Prometheus;
+use crate::providers::Assembly;
+use crate::variables::Variables;
+#[cfg(feature = "_otlp")]
+use crate::{Protocol, Redact, background::Background, otlp::Collector, redacted_spans::RedactedSpans};
+
+/// Sends the traces and metrics of the service `name` to where the `OTEL_*` variables say, until the guard is dropped.
+///
+/// # Errors
+/// Those of [`Setup::install`].
+pub fn init(name: impl Into<String>) -> Result<Guard> {
+    Setup::new(name).install()
+}
+
+/// Which traces are recorded. What comes with a trace follows its sender in each case, so that traces are whole.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Sampling {
+    /// All.
+    Always,
+    /// None that start here.
+    Never,
+    /// This share of those that start here, from 0 to 1.
+    Ratio(f64),
+}
+
+impl From<Sampling> for Sampler {
+    fn from(sampling: Sampling) -> Self {
+        Self::ParentBased(Box::new(match sampling {
+            Sampling::Always => Self::AlwaysOn,
+            Sampling::Never => Self::AlwaysOff,
+            Sampling::Ratio(ratio) => Self::TraceIdRatioBased(ratio),
+        }))
+    }
+}
+
+/// What to set up. The standard `OTEL_*` variables win over what stands here: the operator knows the place.
+///
+/// ```no_run
+/// use flux_telemetry::{Sampling, Setup};
+///
+/// # fn doc() -> flux_core::Result<()> {
+/// let _telemetry = Setup::new("orders")
+///     .with_attribute("deployment.environment.name", "staging")
+///     .with_sampling(Sampling::Ratio(0.01))
+///     .install()?;
+/// // … run the service; the guard flushes when it is dropped
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+#[must_use = "nothing is set up until `install`"]
+pub struct Setup {
+    service: String,
+    attributes: Vec<KeyValue>,
+    sampling: Option<Sampling>,
+    #[cfg(feature = "_otlp")]
+    endpoint: Option<String>,
+    #[cfg(feature = "_otlp")]
+    protocol: Option<Protocol>,
+    #[cfg(feature = "_otlp")]
+    interval: Option<Duration>,
+    flush: Duration,
+    #[cfg(feature = "_otlp")]
+    redact: Redact,
+    #[cfg(feature = "prometheus")]
+    prometheus: Option<Prometheus>,
+}
+
+impl Setup {
+    /// Traces and metrics of the service `name`, to a collector on this machine.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            service: name.into(),
+            attributes: Vec::new(),
+            sampling: None,
+            #[cfg(feature = "_otlp")]
+            endpoint: None,
+            #[cfg(feature = "_otlp")]
+            protocol: None,
+            #[cfg(feature = "_otlp")]
+            interval: None,
+            flush: Duration::from_secs(5),
+            #[cfg(feature = "_otlp")]
+            redact: Redact::default(),
+            #[cfg(feature = "prometheus")]
+            prometheus: None,
+        }
+    }
+
+    /// Adds an attribute of the resource: something that is true of everything this process reports.
+    pub fn with_attribute(mut self, key: &'static str, value: impl Into<Value>) -> Self {
+        self.attributes.push(KeyValue::new(key, value));
+        self
+    }
+
+    /// Which traces are recorded. Default all. Variable: `OTEL_TRACES_SAMPLER`.
+    pub fn with_sampling(mut self, sampling: Sampling) -> Self {
+        self.sampling = Some(sampling);
+        self
+    }
+
+    #[cfg(feature = "_otlp")]
+    /// Where the collector is, without the path of a signal. Default `http://localhost:4318`, with gRPC port 4317. Variable:
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT`.
+    pub fn with_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.endpoint = Some(url.into());
+        self
+    }
+
+    #[cfg(feature = "_otlp")]
+    /// How OTLP is carried. Default HTTP where it is built in. Variable: `OTEL_EXPORTER_OTLP_PROTOCOL`.
+    pub fn with_protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = Some(protocol);
+        self
+    }
+
+    #[cfg(feature = "_otlp")]
+    /// How often metrics are sent. Default 60 s. Variable: `OTEL_METRIC_EXPORT_INTERVAL`.
+    pub fn with_interval(mut self, interval: Duration) -> Self {
+        self.interval = Some(interval);
+        self
+    }
+
+    /// How long the guard may take to flush when it is dropped. Default 5 s.
+    pub fn with_flush_limit(mut self, limit: Duration) -> Self {
+        self.flush = limit;
+        self
+    }
+
+    /// Which attributes of spans are hidden. Default: those of [`Redact::default`].
+    #[cfg(feature = "_otlp")]
+    pub fn with_redaction(mut self, redact: Redact) -> Self {
+        self.redact = redact;
+        self
+    }
+
+    /// Also lets Prometheus read the metrics.
+    #[cfg(feature = "prometheus")]
+    pub fn with_prometheus(mut self, prometheus: &Prometheus) -> Self {
+        self.prometheus = Some(prometheus.clone());
+        self
+    }
+
+    /// Puts it behind OpenTelemetry's globals, where flux and all else that is instrumented looks. Once in a program, before
+    /// its first message.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] for a variable or an address that makes no sense, [`ErrorKind::Unsupported`] for a protocol
+    /// that was not built in. A collector that does not answer is no error, neither here nor later.
+    pub fn install(self) -> Result<Guard> {
+        self.install_as(&Variables::of_process())
+    }
+
+    fn install_as(self, variables: &Variables<'_>) -> Result<Guard> {
+        if variables.is_disabled() {
+            return Ok(Guard::idle());
+        }
+        let propagator = propagator(variables)?;
+        let guard = self.build(variables)?;
+        global::set_text_map_propagator(propagator);
+        guard.install();
+        Ok(guard)
+    }
+
+    fn build(self, variables: &Variables<'_>) -> Result<Guard> {
+        let sampler = self.sampling.filter(|_| !variables.has_sampler()).map(Sampler::from);
+        let mut providers = Assembly::new(self.resource(variables), sampler);
+        #[cfg(feature = "prometheus")]
+        if let Some(prometheus) = &self.prometheus {
+            providers.read_by(prometheus.reader()?);
+        }
+        let asked = [variables.exporters("TRACES")?, variables.exporters("METRICS")?];
+        if asked.iter().any(|exporters| exporters.prometheus) && !providers.has_reader() {
+            let message =
+                "OTEL_METRICS_EXPORTER asks for Prometheus, and this program does not offer its metrics to it";
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        let guard = Guard::new(self.flush);
+        #[cfg(feature = "_otlp")]
+        let guard =
+            guard.with_background(self.collect(asked.map(|exporters| exporters.otlp), variables, &mut providers)?);
+        Ok(guard.with_providers(providers.build()))
+    }
+
+    /// Sends traces and metrics to a collector, each if it is wanted.
+    #[cfg(feature = "_otlp")]
+    fn collect(
+        &self,
+        [traces, metrics]: [bool; 2],
+        variables: &Variables<'_>,
+        providers: &mut Assembly,
+    ) -> Result<Option<Background>> {
+        if !traces && !metrics {
+            return Ok(None);
+        }
+        let background = Background::start()?;
+        let (endpoint, protocol) = (self.endpoint.as_deref(), self.protocol);
+        let collector = Collector { background: &background, endpoint, protocol, variables };
+        if traces {
+            let exporter = RedactedSpans::new(collector.spans()?, self.redact.clone());
+            providers.process_spans(BatchSpanProcessor::builder(exporter).build());
+        }
+        if metrics {
+            let mut reader = PeriodicReader::builder(collector.metrics()?);
+            if let Some(interval) = self.interval.filter(|_| !variables.has_interval()) {
+                reader = reader.with_interval(interval);
+            }
+            providers.read_by(reader.build());
+        }
+        Ok(Some(background))
+    }
+
+    fn resource(&self, variables: &Variables<'_>) -> Resource {
+        let own = self.attributes.iter().filter(|pair| !variables.has_attribute(pair.key.as_str())).cloned();
+        let builder = Resource::builder().with_attributes(own);
+        if variables.names_service() {
+            builder.build()
+        } else {
+            builder.with_service_name(self.service.clone()).build()
+        }
+    }
+}
+
+/// The trace context for HTTP clients and the like; flux writes it into its messages by itself.
+fn propagator(variables: &Variables<'_>) -> Result<TextMapCompositePropagator> {
+    let mut parts: Vec<Box<dyn TextMapPropagator + Send + Sync>> = vec![Box::new(TraceContextPropagator::new())];
+    if variables.propagates_baggage()? {
+        parts.push(Box::new(BaggagePropagator::new()));
+    }
+    Ok(TextMapCompositePropagator::new(parts))
+}
