@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::step::{Checked, Outcome};
 use crate::workspace::Workspace;
 
-const TRANSPORTS: &[&str] = &["mem", "stream", "nats", "jetstream"];
+const TRANSPORTS: &[&str] = &["mem", "stream", "nats", "jetstream", "http"];
 
 /// The step; each program asserts its own invariants and says so by its exit status.
 pub(crate) fn run(_: &Workspace) -> Outcome {

@@ -9,7 +9,7 @@ fn bad_arguments_and_files_end_with_two_and_say_which() {
         (&["--colour"][..], "--colour"),
         (&["week.jsonl"], "week.jsonl"),
         (&["--input"], "--input"),
-        (&["--transport", "pigeon"], "`pigeon`; there are: mem, stream, nats, jetstream"),
+        (&["--transport", "pigeon"], "`pigeon`; there are: mem, stream, nats, jetstream, http"),
         (&["--concurrency", "0"], "--concurrency is at least 1"),
         (&["--concurrency", "-1"], "-1"),
         (&["--concurrency", "many"], "many"),

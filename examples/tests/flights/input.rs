@@ -60,7 +60,7 @@ fn what_is_no_flight_is_a_dead_letter_and_counted() {
     let mut input = broken.join(&b'\n');
     input.push(b'\n');
     input.extend_from_slice(line(0).as_bytes());
-    for transport in ["stream", "mem"] {
+    for transport in ["stream", "mem", "http"] {
         let report = report_on(&["--transport", transport], &input);
         assert_counts(&report, &[("lines", 11), ("decoded", 1), ("dead_letters", 10), ("retries", 0)]);
     }
@@ -79,7 +79,7 @@ fn a_flight_that_comes_twice_is_counted_once() {
     let late = changed(&[("dep_delay", 60.into())]);
     let cancelled = changed(&[("dep_time", Value::Null), ("dep_delay", Value::Null), ("flight", 2.into())]);
     let input = format!("{late}\n{late}\n{cancelled}\n{cancelled}\n{late}\n");
-    for transport in ["stream", "mem"] {
+    for transport in ["stream", "mem", "http"] {
         let report = report_on(&["--transport", transport, "--concurrency", "4"], input.as_bytes());
         assert_counts(&report, &[("decoded", 5), ("duplicates", 3), ("cancelled", 1), ("alerts", 1)]);
     }

@@ -12,7 +12,7 @@ fn interrupt(child: &Child) {
 
 #[test]
 fn an_interrupt_drains_and_reports_what_was_done() {
-    for transport in ["stream", "mem"] {
+    for transport in ["stream", "mem", "http"] {
         let mut child = flights(&["--json", "--input", "-", "--transport", transport]).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         // The whole week is more than the pipe and the program's own queues hold, so it is at work when this returns.

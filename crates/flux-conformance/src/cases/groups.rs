@@ -4,7 +4,7 @@ use std::future::Future as _;
 
 use flux_core::{ErrorKind, QueueSubscriber as _};
 
-use super::{Deliveries, ensure, publish, subscribe, take_number};
+use super::{Deliveries, ensure, publish, subscribe, take_number, take_several};
 use crate::{Flaw, Groups, Verdict};
 
 async fn member<F: Groups>(bus: &F::Bus, group: &str) -> Result<Deliveries<F>, Flaw> {
@@ -74,8 +74,8 @@ pub async fn gives_nothing_to_a_member_that_left<F: Groups>() -> Verdict {
     for number in 0..50 {
         publish::<F>(&bus, "conformance.one", number).await?;
     }
-    for number in 0..50 {
-        let found = take_number::<F>(&mut stays).await?;
+    for (number, message) in (0..).zip(take_several::<F>(&mut stays, 50).await?) {
+        let found = F::number(&message.payload);
         ensure!(found == number, "{found} arrived instead of {number}, which went to a member that left");
     }
     Ok(())
@@ -94,8 +94,8 @@ pub async fn leaves_others_alone<F: Groups>() -> Verdict {
         publish::<F>(&bus, "conformance.one", number).await?;
     }
     for deliveries in [&mut group, &mut other, &mut plain] {
-        for number in 0..10 {
-            let found = take_number::<F>(deliveries).await?;
+        for (number, message) in (0..).zip(take_several::<F>(deliveries, 10).await?) {
+            let found = F::number(&message.payload);
             ensure!(found == number, "{found} arrived instead of {number}");
         }
     }

@@ -1,13 +1,18 @@
 //! What carries the messages: the only file that knows the names of transports.
 
-use std::io::BufRead;
+use std::future::pending;
+use std::io::{self, BufRead};
 use std::time::Duration;
 
+use flux::http::{self, Http, HttpClient, HttpClientConfig, HttpServer};
 use flux::jetstream::{self, JetStream};
 use flux::mem::{self, Mem};
 use flux::nats::{Nats, NatsConfig};
 use flux::nats_server::{Server, ServerBuilder};
+use flux::prelude::*;
+use tokio::net::TcpListener;
 
+use crate::handlers::on_cancelled;
 use crate::options::{Options, Transport};
 use crate::report::Report;
 use crate::{Trouble, job};
@@ -39,7 +44,23 @@ pub(crate) async fn carry(options: &Options, input: Box<dyn BufRead + Send>) -> 
                 .with_duplicate_window(REMEMBERED);
             job(jetstream.stream(config).await?, jetstream.nats().clone(), options, input).await
         }
+        Transport::Http => {
+            let (listener, base) = listen().await.map_err(Trouble::Input)?;
+            let server = HttpServer::default();
+            let http = Http::new(HttpClient::new(&base, HttpClientConfig::new())?, server.clone());
+            tokio::spawn(async move { http::serve(listener, &server, pending()).await });
+            // A POST fails when nobody takes it, and nobody else is there for these.
+            tokio::spawn(Router::new().route("cancelled.*", &http, on_cancelled).run());
+            job(http.clone(), http, options, input).await
+        }
     }
+}
+
+/// A free port, and the URL of it.
+async fn listen() -> io::Result<(TcpListener, String)> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let base = format!("http://{}", listener.local_addr()?);
+    Ok((listener, base))
 }
 
 /// A server that runs already, or one of our own that ends with us.

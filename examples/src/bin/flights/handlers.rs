@@ -2,10 +2,13 @@
 
 use flux::nats::Buffered;
 use flux::prelude::*;
-use flux::{ErrorKind, QueueSubscriber, jetstream, mem};
+use flux::{ErrorKind, QueueSubscriber, http, jetstream, mem};
 
 use crate::desk::{Airlines, Bus, Desk, lock};
 use crate::flight::{AirlineName, Alert, Flight, NameRequest};
+
+/// How often a line is sent to somebody who says when to try again.
+const ATTEMPTS: u32 = 10;
 
 /// A transport of bytes that the job can run on.
 pub(crate) trait Wire:
@@ -61,6 +64,12 @@ impl Told for mem::Stored {
 impl Told for jetstream::Stored {
     fn is_duplicate(&self) -> bool {
         self.duplicate
+    }
+}
+
+impl Told for http::Accepted {
+    fn is_duplicate(&self) -> bool {
+        false
     }
 }
 
@@ -151,13 +160,25 @@ pub(crate) async fn on_dead_letter<W: Wire>(
     Ok(())
 }
 
-/// Publishes one line as it is. A stream that is full for the moment is asked again.
+/// `cancelled.*`, where somebody must take them: nothing is to be done.
+pub(crate) async fn on_cancelled(_: Message<flux::Bytes>) -> Result<(), Failure> {
+    Ok(())
+}
+
+/// Publishes one line as it is. A stream that is full for the moment is asked again, and so is one who said when to.
 pub(crate) async fn publish_line<W: Wire>(bus: &Bus<W>, line: flux::Bytes) -> flux::Result<()> {
+    let mut attempts = 0;
     loop {
-        match bus.wire().send(Message::to(subject!("flights.raw"), line.clone())).await {
-            Ok(_) => return Ok(()),
-            Err(error) if error.kind() == ErrorKind::Full => tokio::task::yield_now().await,
-            Err(error) => return Err(error),
+        let Err(error) = bus.wire().send(Message::to(subject!("flights.raw"), line.clone())).await else {
+            return Ok(());
+        };
+        attempts += 1;
+        match error.retry_after() {
+            Some(delay) if attempts < ATTEMPTS => tokio::time::sleep(delay).await,
+            _ if error.kind() == ErrorKind::Full => tokio::task::yield_now().await,
+            // Over HTTP the sender is told what is wrong with a line; as a dead letter it was counted all the same.
+            _ if error.kind() == ErrorKind::Rejected => return Ok(()),
+            _ => return Err(error),
         }
     }
 }

@@ -12,7 +12,7 @@ Usage: flights [OPTIONS]
 
 Options:
       --input FILE       Flights, one JSON object a line; `-` is standard input [default: the first week of 2013]
-      --transport NAME   mem (channels), stream (kept until settled), nats or jetstream [default: stream]
+      --transport NAME   mem (channels), stream (kept until settled), nats, jetstream or http [default: stream]
       --server URL       The nats-server to use [default: one of its own, on a free port]
       --concurrency N    Flights handled at the same time, from 1 [default: 4]
       --fail-every N     The airlines' desk fails each Nth request once, to show retries
@@ -50,6 +50,8 @@ pub(crate) enum Transport {
     Nats,
     /// A stream on a NATS server: at least once, and kept from run to run.
     JetStream,
+    /// POSTs to the program itself: at most once, but publishing tells how handling ended.
+    Http,
 }
 
 impl Options {
@@ -82,7 +84,7 @@ impl Options {
                 other => return Err(other.unexpected()),
             }
         }
-        if options.server.is_some() && matches!(options.transport, Transport::Mem | Transport::Stream) {
+        if options.server.is_some() && !matches!(options.transport, Transport::Nats | Transport::JetStream) {
             return Err("--server is for the transports nats and jetstream".into());
         }
         Ok(Some(options))
@@ -95,7 +97,8 @@ fn transport(name: &str) -> Result<Transport, lexopt::Error> {
         "stream" => Ok(Transport::Stream),
         "nats" => Ok(Transport::Nats),
         "jetstream" => Ok(Transport::JetStream),
-        other => Err(format!("there is no transport `{other}`; there are: mem, stream, nats, jetstream").into()),
+        "http" => Ok(Transport::Http),
+        other => Err(format!("there is no transport `{other}`; there are: mem, stream, nats, jetstream, http").into()),
     }
 }
 
