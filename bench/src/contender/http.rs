@@ -1,6 +1,7 @@
 //! Servers that read a reading and write it again: hyper alone, axum, and flux.
 
 mod load;
+pub mod wrk;
 
 use std::convert::Infallible;
 use std::future::{Future, pending};
@@ -47,6 +48,12 @@ where
     })
 }
 
+/// A server that answers with what it got.
+pub trait Echo: Job {
+    /// Where it listens.
+    fn address(&self) -> SocketAddr;
+}
+
 macro_rules! contenders {
     ($($(#[$doc:meta])* $name:ident: $serve:expr;)*) => {$(
         $(#[$doc])*
@@ -60,6 +67,12 @@ macro_rules! contenders {
 
             async fn once(&self, n: u64) -> Result {
                 self.0.echo(&Reading::nth(n)).await
+            }
+        }
+
+        impl Echo for $name {
+            fn address(&self) -> SocketAddr {
+                self.0.address()
             }
         }
     )*};

@@ -29,6 +29,10 @@ impl Load {
         Self { address, idle: Mutex::default() }
     }
 
+    pub(super) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Sends a reading, and checks that the same bytes come back.
     pub(super) async fn echo(&self, reading: &Reading) -> Result {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
