@@ -11,7 +11,7 @@ use async_nats::StatusCode;
 use async_nats::client::traits::Publisher as _;
 use async_nats::message::OutboundMessage;
 use bytes::Bytes;
-use flux_core::{Codec, Error, ErrorKind, Message, Result, Subject, Typed, header};
+use flux_core::{Codec, Error, ErrorKind, Message, Result, Scope, Subject, Typed, header};
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -97,7 +97,7 @@ impl RequestMany<Bytes, Bytes> for Nats {
 impl Nats {
     async fn scatter(&self, request: Message<Bytes>, many: Many) -> Result<NatsAnswers> {
         let Message { subject, headers, payload } = request;
-        let (native, limit) = self.request_headers(&headers, many.total);
+        let (native, limit) = self.request_headers(&headers, many.total, true);
         let inbox = async_nats::Subject::from(self.client().new_inbox());
         let subscriber = self.client().subscribe(inbox.clone()).await.map_err(error::from_subscribe)?;
         let message =
@@ -189,6 +189,8 @@ where
     type Answers = TypedAnswers<Resp, C>;
 
     async fn request_many(&self, request: Message<Req>, many: Many) -> Result<Self::Answers> {
+        let mut request = request;
+        Scope::stamp_deadline(&mut request.headers);
         let (request, sending) = self.prepare(request)?;
         let answers = self.wire().request_many(request, many).await;
         sending.finish(answers.as_ref().map(drop));
