@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use async_nats::{Client, HeaderMap, ServerAddr};
-use flux_core::{Error, ErrorKind, Headers, Result, Telemetry, Typed};
+use flux_core::{Error, ErrorKind, Headers, Result, Subject, Telemetry, Typed};
 
 use crate::config::check_provider;
+use crate::last_subject::LastSubject;
 use crate::{Credentials, Monitor, NatsConfig, error, wire};
 
 /// Core NATS over a client of the caller's.
@@ -22,6 +23,7 @@ pub(crate) struct Inner {
     /// The headers of a message that names its content type and nothing else: a clone is made without hashing. A bus has one
     /// codec; a further one does without.
     content_type: OnceLock<(&'static str, HeaderMap)>,
+    last_subject: LastSubject,
 }
 
 impl Nats {
@@ -71,7 +73,13 @@ impl Nats {
     }
 
     fn with_parts(client: Client, config: NatsConfig, monitor: Monitor) -> Self {
-        Self(Arc::new(Inner { client, config, monitor, content_type: OnceLock::new() }))
+        Self(Arc::new(Inner {
+            client,
+            config,
+            monitor,
+            content_type: OnceLock::new(),
+            last_subject: LastSubject::default(),
+        }))
     }
 
     /// What happens to the connection. Nothing is heard of a client of your own unless it [reports](Self::with_monitor).
@@ -114,6 +122,13 @@ impl Nats {
         let make = || wire::headers(&Headers::with_content_type(content_type));
         let (known, map) = self.0.content_type.get_or_init(|| (content_type, make().unwrap_or_default()));
         if *known == content_type { Some(map.clone()) } else { make() }
+    }
+
+    /// The subject as the client takes it. Copies it only if it is neither a literal nor the one of the message before.
+    #[inline]
+    #[must_use]
+    pub fn subject(&self, subject: &Subject) -> async_nats::Subject {
+        self.0.last_subject.native(subject)
     }
 
     /// The client beneath.

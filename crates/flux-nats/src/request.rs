@@ -54,7 +54,7 @@ impl Nats {
     ) -> Result<async_nats::Message> {
         let (native, limit) = self.request_headers(headers, limit, self.config().timeout_as_deadline);
         let request = Request { payload: Some(payload), headers: native, timeout: Some(Some(limit)), inbox: None };
-        match self.client().send_request(wire::Borrowed(subject), request).await {
+        match self.client().send_request(wire::Borrowed(self, subject), request).await {
             Ok(answer) => Ok(answer),
             Err(error) if error.kind() == RequestErrorKind::TimedOut => Err(self.overdue("no answer within", limit)),
             Err(error) => Err(error::from_request(error)),

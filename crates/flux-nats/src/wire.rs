@@ -8,6 +8,8 @@ use async_nats::subject::ToSubject;
 use bytes::Bytes;
 use flux_core::{HeaderName, HeaderValue, Headers, Message, Result, Subject, header};
 
+use crate::Nats;
+
 /// What a payload is that does not say: JSON, as elsewhere in the world of NATS.
 pub(crate) const JSON: &str = "application/json";
 
@@ -21,11 +23,11 @@ pub fn subject(subject: &Subject) -> async_nats::Subject {
 }
 
 /// A subject that the client makes its own of, without moving ours.
-pub(crate) struct Borrowed<'s>(pub(crate) &'s Subject);
+pub(crate) struct Borrowed<'s>(pub(crate) &'s Nats, pub(crate) &'s Subject);
 
 impl ToSubject for Borrowed<'_> {
     fn to_subject(&self) -> async_nats::Subject {
-        subject(self.0)
+        self.0.subject(self.1)
     }
 }
 
