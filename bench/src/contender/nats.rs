@@ -161,7 +161,7 @@ impl<W: Whole> Contender for AtOnce<W> {
         let whole = runtime.block_on(async {
             let ends = Ends::jetstream().await?;
             if W::BACKLOG {
-                raw::fill::<true>(&ends.near, messages).await?;
+                raw::fill::<false>(&ends.near, messages).await?;
             }
             W::start(ends).await
         })?;

@@ -8,7 +8,7 @@ use flux_telemetry::Sampling;
 use crate::contender::Contender;
 use crate::contender::nats::flux::{FluxPipeline, FluxPubSub, FluxPull, FluxRequests, FluxRouted, FluxStore};
 use crate::contender::nats::raw::{RawPipeline, RawPubSub, RawPull, RawRequests, RawStore};
-use crate::contender::nats::ruststream::{RustStreamPubSub, RustStreamPull};
+use crate::contender::nats::ruststream::{RustStreamPubSub, RustStreamPull, RustStreamRequests, RustStreamStore};
 use crate::contender::nats::{AtOnce, InFlight};
 #[cfg(feature = "telemetry")]
 use crate::contender::observed::Observed;
@@ -54,30 +54,31 @@ fn publish() -> Suite {
         raw: "async-nats, publish",
         same: "async-nats with headers, publish",
         flux: "flux, nats, publish",
-        bare: "flux without headers, publish",
+        full: "flux with headers, publish",
     };
     let (routed, ruststream) = ("flux, nats, routed", "RustStream, nats, handled");
     let mut contenders = four(
         Arc::new(Driven::<RawPubSub<false>>::new(names.raw, Shape::Across)),
         Arc::new(Driven::<RawPubSub<true>>::new(names.same, Shape::Across)),
-        Arc::new(Driven::<FluxPubSub<true>>::new(names.flux, Shape::Across)),
-        Arc::new(Driven::<FluxPubSub<false>>::new(names.bare, Shape::Across)),
+        Arc::new(Driven::<FluxPubSub<false>>::new(names.flux, Shape::Across)),
+        Arc::new(Driven::<FluxPubSub<true>>::new(names.full, Shape::Across)),
     );
     contenders.push(Arc::new(Driven::<FluxRouted>::new(routed, Shape::Across)));
     contenders.push(Arc::new(Driven::<RustStreamPubSub>::new(ruststream, Shape::Across)));
     let mut limits = names.limits();
-    limits.push(Limit::Times { contender: routed, at_least: 1.0, other: ruststream });
+    let rival = |contender| Limit::Times { contender, at_least: 1.0, other: ruststream };
+    limits.extend([rival(names.flux), rival(routed)]);
     suite("NATS: publish and subscribe", 500_000, contenders, limits)
 }
 
 /// The same work in four ways.
 struct Names {
     raw: &'static str,
-    /// With the headers that flux sends.
+    /// With the headers that flux sends on request.
     same: &'static str,
     flux: &'static str,
-    /// Without headers, which are an option.
-    bare: &'static str,
+    /// With the content type of JSON and the deadline, which are options.
+    full: &'static str,
 }
 
 /// The contenders, each next to the one it is held against.
@@ -85,32 +86,30 @@ fn four(
     raw: Arc<dyn Contender>,
     same: Arc<dyn Contender>,
     flux: Arc<dyn Contender>,
-    bare: Arc<dyn Contender>,
+    full: Arc<dyn Contender>,
 ) -> Vec<Arc<dyn Contender>> {
-    vec![raw, bare, same, flux]
+    vec![raw, flux, same, full]
 }
 
 impl Names {
-    /// flux is held against the raw client with the same headers, and, as it comes, against the bare one, whose messages do not
-    /// say what they are.
+    /// flux is held against the raw client, as it comes and with all the headers that it can be told to send.
     fn limits(&self) -> Vec<Limit> {
-        let &Self { raw, same, flux, bare } = self;
-        [(flux, raw), (flux, same), (bare, raw)]
-            .map(|(contender, other)| Limit::Times { contender, at_least: 0.95, other })
-            .to_vec()
+        let &Self { raw, same, flux, full } = self;
+        [(flux, raw), (full, same)].map(|(contender, other)| Limit::Times { contender, at_least: 0.95, other }).to_vec()
     }
 }
 
 fn requests(width: u64, messages: u64) -> Suite {
-    let (title, names) = match width {
+    let (title, names, ruststream) = match width {
         1 => (
             "NATS: request and reply, one at a time",
             Names {
                 raw: "async-nats, request, 1",
                 same: "async-nats with headers, request, 1",
                 flux: "flux, nats, request, 1",
-                bare: "flux without headers, request, 1",
+                full: "flux with headers, request, 1",
             },
+            "RustStream, nats, request, 1",
         ),
         _ => (
             "NATS: request and reply, 64 in flight",
@@ -118,29 +117,34 @@ fn requests(width: u64, messages: u64) -> Suite {
                 raw: "async-nats, request, 64",
                 same: "async-nats with headers, request, 64",
                 flux: "flux, nats, request, 64",
-                bare: "flux without headers, request, 64",
+                full: "flux with headers, request, 64",
             },
+            "RustStream, nats, request, 64",
         ),
     };
-    let contenders = four(
+    let mut contenders = four(
         Arc::new(InFlight::<RawRequests<false>>::new(names.raw, width)),
         Arc::new(InFlight::<RawRequests<true>>::new(names.same, width)),
-        Arc::new(InFlight::<FluxRequests<true>>::new(names.flux, width)),
-        Arc::new(InFlight::<FluxRequests<false>>::new(names.bare, width)),
+        Arc::new(InFlight::<FluxRequests<false>>::new(names.flux, width)),
+        Arc::new(InFlight::<FluxRequests<true>>::new(names.full, width)),
     );
-    suite(title, messages, contenders, names.limits())
+    contenders.push(Arc::new(InFlight::<RustStreamRequests>::new(ruststream, width)));
+    let mut limits = names.limits();
+    limits.push(Limit::Times { contender: names.flux, at_least: 1.0, other: ruststream });
+    suite(title, messages, contenders, limits)
 }
 
 fn store(width: u64, messages: u64) -> Suite {
-    let (title, names) = match width {
+    let (title, names, ruststream) = match width {
         1 => (
             "JetStream: publish, one at a time",
             Names {
                 raw: "async-nats, store, 1",
                 same: "async-nats with headers, store, 1",
                 flux: "flux, jetstream, store, 1",
-                bare: "flux without headers, store, 1",
+                full: "flux with headers, store, 1",
             },
+            "RustStream, jetstream, store, 1",
         ),
         _ => (
             "JetStream: publish, 64 in flight",
@@ -148,17 +152,21 @@ fn store(width: u64, messages: u64) -> Suite {
                 raw: "async-nats, store, 64",
                 same: "async-nats with headers, store, 64",
                 flux: "flux, jetstream, store, 64",
-                bare: "flux without headers, store, 64",
+                full: "flux with headers, store, 64",
             },
+            "RustStream, jetstream, store, 64",
         ),
     };
-    let contenders = four(
+    let mut contenders = four(
         Arc::new(InFlight::<RawStore<false>>::new(names.raw, width)),
         Arc::new(InFlight::<RawStore<true>>::new(names.same, width)),
-        Arc::new(InFlight::<FluxStore<true>>::new(names.flux, width)),
-        Arc::new(InFlight::<FluxStore<false>>::new(names.bare, width)),
+        Arc::new(InFlight::<FluxStore<false>>::new(names.flux, width)),
+        Arc::new(InFlight::<FluxStore<true>>::new(names.full, width)),
     );
-    suite(title, messages, contenders, names.limits())
+    contenders.push(Arc::new(InFlight::<RustStreamStore>::new(ruststream, width)));
+    let mut limits = names.limits();
+    limits.push(Limit::Times { contender: names.flux, at_least: 1.0, other: ruststream });
+    suite(title, messages, contenders, limits)
 }
 
 fn pipeline() -> Suite {
@@ -166,13 +174,13 @@ fn pipeline() -> Suite {
         raw: "async-nats, pipeline",
         same: "async-nats with headers, pipeline",
         flux: "flux, jetstream, pipeline",
-        bare: "flux without headers, pipeline",
+        full: "flux with headers, pipeline",
     };
     let contenders = four(
         Arc::new(AtOnce::<RawPipeline<false>>::new(names.raw)),
         Arc::new(AtOnce::<RawPipeline<true>>::new(names.same)),
-        Arc::new(AtOnce::<FluxPipeline<true>>::new(names.flux)),
-        Arc::new(AtOnce::<FluxPipeline<false>>::new(names.bare)),
+        Arc::new(AtOnce::<FluxPipeline<false>>::new(names.flux)),
+        Arc::new(AtOnce::<FluxPipeline<true>>::new(names.full)),
     );
     suite("JetStream: publish, 1,000 receipts outstanding", 200_000, contenders, names.limits())
 }

@@ -189,6 +189,17 @@ impl Headers {
         }
     }
 
+    /// The content type that a codec has set, when it is all there is: for transports on which it may go without saying. One that
+    /// was inserted by name is not a codec's.
+    #[inline]
+    #[must_use]
+    pub const fn codec_content_type(&self) -> Option<&'static str> {
+        match &self.0 {
+            Repr::ContentType(value) => Some(value),
+            Repr::Empty | Repr::Entries(_) => None,
+        }
+    }
+
     /// Whether a codec's content type is all there is, if anything is.
     #[inline]
     pub(crate) fn has_none_but_content_type(&self) -> bool {
@@ -329,6 +340,10 @@ mod tests {
         headers.insert("content-type", "application/x-mine").expect("valid");
         headers.set_content_type("application/json");
         assert_eq!(headers.get(&header::CONTENT_TYPE), Some("application/x-mine"));
-        assert_eq!(headers.len(), 1);
+        assert_eq!((headers.len(), headers.codec_content_type()), (1, None));
+
+        let mut headers = Headers::new();
+        headers.set_content_type("application/json");
+        assert_eq!(headers.codec_content_type(), Some("application/json"));
     }
 }

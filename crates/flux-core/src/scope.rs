@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use crate::telemetry::TraceContext;
-use crate::{HeaderName, Headers, header};
+use crate::{HeaderName, HeaderValue, Headers, header};
 
 /// Passed on unless the publisher set them, or an SDK that makes spans of its own does.
 const CARRIED: [HeaderName; 4] = [header::CORRELATION_ID, header::TRACEPARENT, header::TRACESTATE, header::BAGGAGE];
@@ -21,8 +21,9 @@ thread_local! {
 /// The piece of work that the current task is part of.
 ///
 /// Whoever runs a handler runs it in the scope of its message. Everything published inside then carries the message's
-/// `X-Correlation-ID` (or its id, when it has none), its id as `X-Causation-ID`, and its trace context. The scope is carried
-/// by the future, not by the thread; a task that is spawned inside starts outside of it, unless it takes it along:
+/// `X-Correlation-ID` (or its id, when it has none), its id as `X-Causation-ID`, and its trace context. What the handler of a
+/// request asks others carries the request's `X-Deadline` as well. The scope is carried by the future, not by the thread; a task
+/// that is spawned inside starts outside of it, unless it takes it along:
 ///
 /// ```
 /// use flux_core::{Message, Scope, subject};
@@ -43,6 +44,8 @@ pub struct Scope(Option<Box<Carried>>);
 struct Carried {
     headers: Headers,
     trace: TraceContext,
+    /// Until when somebody waits for what is done here.
+    deadline: Option<HeaderValue>,
 }
 
 impl Scope {
@@ -87,6 +90,14 @@ impl Scope {
         Self(Some(Box::new(Carried { headers: carried, ..Carried::default() })))
     }
 
+    /// As this one, with the deadline of the request that is handled in it.
+    pub(crate) fn until_deadline(mut self, headers: &Headers) -> Self {
+        if let Some(deadline) = headers.value(&header::DEADLINE) {
+            self.0.get_or_insert_default().deadline = Some(deadline.clone());
+        }
+        self
+    }
+
     #[cfg(feature = "telemetry")]
     pub(crate) fn with_trace(mut self, trace: TraceContext) -> Self {
         self.0.get_or_insert_default().trace = trace;
@@ -112,6 +123,20 @@ impl Scope {
         CURRENT.with_borrow(|scope| {
             if let Some(carried) = &scope.0 {
                 carried.stamp(headers);
+            }
+        });
+    }
+
+    /// Adds the current scope's deadline to the headers of a request that is about to be sent, unless it has one.
+    ///
+    /// As with [`stamp`](Self::stamp), only a transport that carries values itself has to.
+    #[inline]
+    pub fn stamp_deadline(headers: &mut Headers) {
+        CURRENT.with_borrow(|scope| {
+            if let Some(deadline) = scope.0.as_ref().and_then(|carried| carried.deadline.as_ref())
+                && !headers.contains(&header::DEADLINE)
+            {
+                headers.put(header::DEADLINE, deadline.clone());
             }
         });
     }
@@ -221,6 +246,28 @@ mod tests {
         assert_eq!(inside.get(&header::CORRELATION_ID), Some("mine"));
         assert_eq!(inside.get(&header::TRACEPARENT), Some("00-x"));
         assert_eq!(inside.get(&header::CAUSATION_ID), None);
+    }
+
+    #[test]
+    fn a_deadline_goes_with_requests_and_with_nothing_else() {
+        let asked = |mut headers| {
+            Scope::stamp_deadline(&mut headers);
+            headers
+        };
+        let with = |deadline: u64| {
+            let mut headers = Headers::new();
+            headers.insert(header::DEADLINE, deadline).expect("valid");
+            headers
+        };
+        let run = |work: fn() -> Headers| poll_once(Scope::of(&with(7)).until_deadline(&with(7)).run(async { work() }));
+        assert_eq!(run(|| stamped(Headers::new())), Headers::new());
+        let inside = |own: Option<u64>| {
+            let scope = Scope::of(&with(7)).until_deadline(&with(7));
+            poll_once(scope.run(async { asked(own.map(with).unwrap_or_default()) }))
+        };
+        assert_eq!((inside(None), inside(Some(3))), (with(7), with(3)));
+        let of_a_message = poll_once(Scope::of(&with(7)).run(async { asked(Headers::new()) }));
+        assert!(of_a_message.is_empty() && asked(Headers::new()).is_empty());
     }
 
     #[test]

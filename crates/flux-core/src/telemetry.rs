@@ -76,7 +76,10 @@ impl Telemetry {
     /// to run the handler in.
     #[inline]
     pub fn process(&self, subject: &Subject, headers: &Headers, relation: Relation) -> (Scope, Processing<'_>) {
-        let scope = Scope::of(headers);
+        let mut scope = Scope::of(headers);
+        if relation == Relation::Child {
+            scope = scope.until_deadline(headers);
+        }
         let Some(installed) = self.installed() else { return (scope, Processing(None)) };
         let context = installed.tracer.as_ref().map(|tracer| self.start_process(tracer, subject, headers, relation));
         let scope = match &context {

@@ -7,7 +7,7 @@ mod subscriber;
 use std::fmt;
 use std::sync::{Mutex, TryLockError};
 
-use crate::{Codec, Error, ErrorKind, Telemetry, Unreadable};
+use crate::{Codec, Error, ErrorKind, Result, Subject, Telemetry, Unreadable};
 pub use request::{TypedReply, TypedRequests};
 pub use subscriber::TypedDeliveries;
 
@@ -83,24 +83,49 @@ fn why<T, C: Codec<T>>(codec: &C, content_type: Option<&str>, error: &Error) -> 
     }
 }
 
-/// A buffer that encoders reuse, so that a payload costs one allocation of its own size and no more.
+/// What one message reuses of the message before.
 #[derive(Default)]
-struct Scratch(Mutex<Vec<u8>>);
+struct Scratch(Mutex<Reused>);
+
+#[derive(Default)]
+struct Reused {
+    /// Encoders write into it, so that a payload costs one allocation of its own size and no more.
+    buffer: Vec<u8>,
+    /// The subject that was last published to, which need not be checked again.
+    subject: Option<Subject>,
+}
+
+impl Reused {
+    /// The subject, checked if it is another one than before.
+    #[inline]
+    fn subject(&mut self, subject: &str) -> Result<Subject> {
+        match &self.subject {
+            Some(last) if last == subject => Ok(last.clone()),
+            _ => Ok(self.subject.insert(Subject::new(subject)?).clone()),
+        }
+    }
+}
 
 impl Scratch {
     /// A payload over this many bytes does not keep its buffer for the next one.
     const KEPT: usize = 64 * 1024;
 
     /// Lends the buffer, or a new one when another task has it.
+    #[inline]
     fn with<R>(&self, encode: impl FnOnce(&mut Vec<u8>) -> R) -> R {
-        let mut buffer = match self.0.try_lock() {
-            Ok(buffer) => buffer,
+        self.lend(|reused| encode(&mut reused.buffer))
+    }
+
+    #[inline]
+    fn lend<R>(&self, work: impl FnOnce(&mut Reused) -> R) -> R {
+        let mut reused = match self.0.try_lock() {
+            Ok(reused) => reused,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return encode(&mut Vec::new()),
+            Err(TryLockError::WouldBlock) => return work(&mut Reused::default()),
         };
-        let result = encode(&mut buffer);
-        if buffer.capacity() > Self::KEPT {
-            *buffer = Vec::new();
+        let result = work(&mut reused);
+        if reused.buffer.capacity() > Self::KEPT {
+            reused.buffer = Vec::new();
         }
         result
     }

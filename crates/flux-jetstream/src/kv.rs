@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_nats::client::Request;
 use bytes::Bytes;
-use flux_core::{Codec, ErrorKind, HeaderValue, Message, Publisher as _, Result, Subject, SubjectFilter};
+use flux_core::{Codec, ErrorKind, HeaderValue, Headers, Message, Publisher as _, Result, Subject, SubjectFilter};
 use flux_core::{Subscriber as _, header};
 
 pub use config::KvConfig;
@@ -245,7 +245,7 @@ impl<C: Send + Sync> KeyValue<C> {
     {
         let subject = self.subject(key)?;
         let bytes = self.codec.to_bytes(value, &mut Vec::new()).map_err(during("encode"))?;
-        Message::to(subject, bytes).with_header(header::CONTENT_TYPE, self.codec.content_type())
+        Ok(Message::to(subject, bytes).with_headers(Headers::with_content_type(self.codec.content_type())))
     }
 
     fn write<T: Send>(

@@ -1,8 +1,10 @@
 //! Makes streams and consumers that are missing, and compares those that are there. Never changes one unasked.
 
+use std::collections::HashMap;
+
 use async_nats::jetstream::consumer::{self, IntoConsumerConfig};
 use async_nats::jetstream::stream;
-use flux_core::{Result, SubjectFilter};
+use flux_core::{Error, ErrorKind, Result, SubjectFilter};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ConsumerConfig, OnDifference, StreamConfig};
@@ -17,6 +19,18 @@ use crate::{JetStream, JsStream};
 pub(crate) struct FoundStream {
     pub(crate) config: stream::Config,
     pub(crate) state: stream::State,
+}
+
+/// A stream, and what it holds of what a filter matches.
+#[derive(Deserialize)]
+struct FilteredStream {
+    config: stream::Config,
+    state: FilteredState,
+}
+
+#[derive(Deserialize)]
+struct FilteredState {
+    subjects: Option<HashMap<String, u64>>,
 }
 
 /// A consumer, as the server describes it.
@@ -147,6 +161,23 @@ impl JetStream {
             return Err(refuse(&format!("consumer `{name}`"), &differences));
         }
         self.make_consumer(stream, &declared, "update").await
+    }
+
+    /// Whether the stream takes or holds anything that this filter matches, as the server has it now.
+    pub(crate) async fn check_filter(&self, stream: &str, filter: &SubjectFilter) -> Result<()> {
+        let body = serde_json::json!({ "subjects_filter": filter.as_str() });
+        let FilteredStream { config, state } = self.api(&format!("STREAM.INFO.{stream}"), &body).await?;
+        let overlaps = |subject: &String| SubjectFilter::new(subject).is_ok_and(|subject| subject.overlaps(filter));
+        // What a stream gathers from others or renames has subjects that it does not list.
+        let unlisted = config.mirror.is_some()
+            || config.sources.is_some_and(|sources| !sources.is_empty())
+            || config.subject_transform.is_some();
+        if unlisted || !state.subjects.unwrap_or_default().is_empty() || config.subjects.iter().any(overlaps) {
+            return Ok(());
+        }
+        let subjects = config.subjects.join("`, `");
+        let text = format!("the filter `{filter}` matches nothing that stream `{stream}` takes, which is `{subjects}`");
+        Err(Error::new(ErrorKind::Rejected, text))
     }
 
     pub(crate) async fn find_consumer(&self, stream: &str, name: &str) -> Result<Option<FoundConsumer>> {

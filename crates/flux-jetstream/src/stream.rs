@@ -14,6 +14,7 @@ use serde::Deserialize;
 use crate::config::{ConsumerConfig, check_name};
 use crate::error::{MESSAGE_NOT_FOUND, server_code};
 use crate::jetstream::during;
+use crate::provision::FoundConsumer;
 use crate::{JetStream, JsConsumer, wire};
 
 /// A stream on a NATS server that keeps messages until they are settled.
@@ -86,10 +87,22 @@ impl JsStream {
     /// is always new.
     ///
     /// # Errors
-    /// As [`JetStream::stream`].
+    /// As [`JetStream::stream`]. [`ErrorKind::Rejected`] for a filter that matches nothing the stream takes or holds: such a
+    /// consumer would wait for ever.
     pub async fn consumer(&self, config: ConsumerConfig) -> Result<JsConsumer> {
-        let found = self.jetstream().provision_consumer(self.name(), &config).await.map_err(during("consumer"))?;
+        let found = self.provision(&config).await.map_err(during("consumer"))?;
         Ok(JsConsumer::new(self.clone(), config, &found))
+    }
+
+    async fn provision(&self, config: &ConsumerConfig) -> Result<FoundConsumer> {
+        for filter in &config.filters {
+            let filter = SubjectFilter::new(filter)?;
+            if !self.0.subjects.iter().any(|subject| subject.overlaps(&filter)) {
+                // What this handle knows may be old, or not all that there is.
+                self.jetstream().check_filter(self.name(), &filter).await?;
+            }
+        }
+        self.jetstream().provision_consumer(self.name(), config).await
     }
 
     /// Deletes a consumer with its place in the stream; tells whether there was one.

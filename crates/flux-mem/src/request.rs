@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
-use flux_core::{Delivery, Error, ErrorKind, Message, Metadata, Requester, Responder, Result, Subject, SubjectFilter};
+use flux_core::{
+    Delivery, Error, ErrorKind, Message, Metadata, Requester, Responder, Result, Scope, Subject, SubjectFilter,
+};
 use futures_core::Stream;
 use tokio::time::timeout;
 
@@ -37,6 +39,7 @@ impl<Req: Send + 'static, Resp: Send + 'static> Requester<Req, Resp> for Mem {
     async fn ask(&self, mut request: Message<Req>) -> Result<Message<Resp>> {
         let shared = self.shared();
         let subject = request.subject.clone();
+        Scope::stamp_deadline(&mut request.headers);
         // `Bytes` come from `Typed`, which has reported them already.
         let sending = (!is_bytes::<Req>()).then(|| shared.telemetry.send(&subject, &mut request.headers));
         let limit = shared.config.request_timeout;

@@ -31,10 +31,10 @@ pub struct NatsConfig {
     pub request_timeout: Duration,
     /// The queue group of responders, so that one of them gets each request. Default: `q`, as in NATS services.
     pub responder_group: Cow<'static, str>,
-    /// Whether a message without other headers names its codec's content type. Default: true.
-    pub content_type: bool,
-    /// Whether a request says until when its requester waits. Default: true.
-    pub deadline: bool,
+    /// Whether a message without other headers says that it is JSON. Default: false; every other content type is always named.
+    pub json_content_type: bool,
+    /// Whether a request without a deadline of its own carries the request timeout as one. Default: false.
+    pub timeout_as_deadline: bool,
     /// The connection's name, as the server shows it. Default: none.
     pub name: Option<String>,
     /// Who we are to the server. Default: [`Credentials::None`], or what the URL says.
@@ -64,8 +64,8 @@ impl NatsConfig {
         Self {
             request_timeout: Duration::from_secs(10),
             responder_group: Cow::Borrowed("q"),
-            content_type: true,
-            deadline: true,
+            json_content_type: false,
+            timeout_as_deadline: false,
             name: None,
             credentials: Credentials::None,
             tls: None,
@@ -93,19 +93,19 @@ impl NatsConfig {
         self
     }
 
-    /// Leaves the content type out of messages that have no other header. The client takes longer over one header than over
-    /// the rest of a small message; without, receivers must know by themselves which codec it is.
+    /// Names the content type of JSON on messages without other headers, too: for receivers whose codec takes a payload that says
+    /// nothing for something else. The client takes longer over one header than over the rest of a small message.
     #[must_use]
-    pub const fn without_content_type(mut self) -> Self {
-        self.content_type = false;
+    pub const fn with_json_content_type(mut self) -> Self {
+        self.json_content_type = true;
         self
     }
 
-    /// Leaves `X-Deadline` out of requests, so that their handlers do not know what time is left. For the same reason as
-    /// [`without_content_type`](Self::without_content_type); small requests then have no header at all.
+    /// Puts the request timeout on the wire, as `X-Deadline` of each request that has none, so that its handler knows what time
+    /// is left. A deadline that a request has, and the time for several answers, travel anyway.
     #[must_use]
-    pub const fn without_deadline(mut self) -> Self {
-        self.deadline = false;
+    pub const fn with_timeout_as_deadline(mut self) -> Self {
+        self.timeout_as_deadline = true;
         self
     }
 

@@ -2,6 +2,7 @@
 
 mod config;
 pub mod error;
+mod last_subject;
 mod monitor;
 mod nats;
 mod publisher;

@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use async_nats::{Client, HeaderMap, ServerAddr};
-use flux_core::{Error, ErrorKind, Headers, Result, Telemetry, Typed};
+use flux_core::{Error, ErrorKind, Headers, Result, Subject, Telemetry, Typed};
 
 use crate::config::check_provider;
+use crate::last_subject::LastSubject;
 use crate::{Credentials, Monitor, NatsConfig, error, wire};
 
 /// Core NATS over a client of the caller's.
@@ -21,7 +22,8 @@ pub(crate) struct Inner {
     pub(crate) monitor: Monitor,
     /// The headers of a message that names its content type and nothing else: a clone is made without hashing. A bus has one
     /// codec; a further one does without.
-    content_type: OnceLock<(String, HeaderMap)>,
+    content_type: OnceLock<(&'static str, HeaderMap)>,
+    last_subject: LastSubject,
 }
 
 impl Nats {
@@ -71,7 +73,13 @@ impl Nats {
     }
 
     fn with_parts(client: Client, config: NatsConfig, monitor: Monitor) -> Self {
-        Self(Arc::new(Inner { client, config, monitor, content_type: OnceLock::new() }))
+        Self(Arc::new(Inner {
+            client,
+            config,
+            monitor,
+            content_type: OnceLock::new(),
+            last_subject: LastSubject::default(),
+        }))
     }
 
     /// What happens to the connection. Nothing is heard of a client of your own unless it [reports](Self::with_monitor).
@@ -89,23 +97,42 @@ impl Nats {
         self.client().drain().await.map_err(|error| error::from_drain(error).with_operation("close"))
     }
 
+    #[inline]
     pub(crate) fn config(&self) -> &NatsConfig {
         &self.0.config
     }
 
-    /// The headers as this bus writes them; `None` when there are none to write.
+    /// The headers as this bus writes them; `None` when there are none to write. That a message is JSON goes without saying,
+    /// unless it was [configured](NatsConfig::with_json_content_type) or its publisher said so by name.
+    #[inline]
     #[must_use]
     pub fn headers(&self, headers: &Headers) -> Option<HeaderMap> {
-        let Some(content_type) = wire::lone_content_type(headers) else { return wire::headers(headers) };
-        if !self.config().content_type {
+        let content_type = headers.codec_content_type();
+        if content_type == Some(wire::JSON) && !self.config().json_content_type {
             return None;
         }
-        let made = || (content_type.to_owned(), wire::headers(headers).unwrap_or_default());
-        let (known, map) = self.0.content_type.get_or_init(made);
-        if known == content_type { Some(map.clone()) } else { wire::headers(headers) }
+        match content_type {
+            Some(content_type) => self.content_type(content_type),
+            None => wire::headers(headers),
+        }
+    }
+
+    /// The headers of a message that names its content type and nothing else.
+    fn content_type(&self, content_type: &'static str) -> Option<HeaderMap> {
+        let make = || wire::headers(&Headers::with_content_type(content_type));
+        let (known, map) = self.0.content_type.get_or_init(|| (content_type, make().unwrap_or_default()));
+        if *known == content_type { Some(map.clone()) } else { make() }
+    }
+
+    /// The subject as the client takes it. Copies it only if it is neither a literal nor the one of the message before.
+    #[inline]
+    #[must_use]
+    pub fn subject(&self, subject: &Subject) -> async_nats::Subject {
+        self.0.last_subject.native(subject)
     }
 
     /// The client beneath.
+    #[inline]
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.0.client

@@ -5,7 +5,7 @@ use async_nats::connection::State;
 use async_nats::message::OutboundMessage;
 use async_nats::{Request, RequestErrorKind};
 use bytes::Bytes;
-use flux_core::{Error, ErrorKind, Message, Publisher, Result};
+use flux_core::{Error, ErrorKind, Message, Publisher, Result, Subject};
 use tokio::time::timeout;
 
 use crate::{Nats, error, wire};
@@ -37,7 +37,7 @@ impl Publisher<Bytes> for Nats {
 
     async fn send(&self, message: Message<Bytes>) -> Result<Buffered> {
         let Message { subject, headers, payload } = message;
-        let to = wire::Borrowed(&subject);
+        let to = wire::Borrowed(self, &subject);
         // Not by `hand_over`: each layer of futures copies the message once more.
         let sent = match self.headers(&headers) {
             None => self.client().publish(to, payload).await,
@@ -45,13 +45,18 @@ impl Publisher<Bytes> for Nats {
         };
         match sent {
             Ok(()) => Ok(Buffered),
-            Err(error) => Err(error::from_publish(error).with_operation("publish").with_subject(subject)),
+            Err(error) => Err(unsent(error, subject)),
         }
     }
 
     async fn flush(&self) -> Result<()> {
         Self::flush(self).await.map(drop)
     }
+}
+
+#[cold]
+fn unsent(error: async_nats::client::PublishError, subject: Subject) -> Error {
+    error::from_publish(error).with_operation("publish").with_subject(subject)
 }
 
 impl Nats {

@@ -21,8 +21,9 @@ use crate::subscriber::Subscription;
 use crate::{Nats, error, wire};
 
 /// # Delivery
-/// One member of the responders' queue group gets the request. It carries `X-Deadline`, so that the handler can tell what is
-/// left; see [`Message::time_left`].
+/// One member of the responders' queue group gets the request. A deadline travels along as `X-Deadline`, so that the handler can tell
+/// what is left; see [`Message::time_left`]. The request timeout does so only if
+/// [configured](crate::NatsConfig::with_timeout_as_deadline).
 ///
 /// # Errors
 /// [`ErrorKind::NoResponder`](flux_core::ErrorKind::NoResponder) at once when nobody listens.
@@ -51,9 +52,9 @@ impl Nats {
         payload: Bytes,
         limit: Duration,
     ) -> Result<async_nats::Message> {
-        let (native, limit) = self.request_headers(headers, limit);
+        let (native, limit) = self.request_headers(headers, limit, self.config().timeout_as_deadline);
         let request = Request { payload: Some(payload), headers: native, timeout: Some(Some(limit)), inbox: None };
-        match self.client().send_request(wire::Borrowed(subject), request).await {
+        match self.client().send_request(wire::Borrowed(self, subject), request).await {
             Ok(answer) => Ok(answer),
             Err(error) if error.kind() == RequestErrorKind::TimedOut => Err(self.overdue("no answer within", limit)),
             Err(error) => Err(error::from_request(error)),
@@ -62,21 +63,22 @@ impl Nats {
 }
 
 impl Nats {
-    /// The headers of a request with its deadline, and how long to wait: for `limit`, or until the deadline that the request has
-    /// already.
-    fn request_headers(&self, headers: &Headers, limit: Duration) -> (Option<HeaderMap>, Duration) {
-        let mut native = self.headers(headers);
+    /// The headers of a request, and how long to wait: for `limit`, or until the deadline that the request has. If it has none,
+    /// `told` says whether `limit` becomes one.
+    fn request_headers(&self, headers: &Headers, limit: Duration, told: bool) -> (Option<HeaderMap>, Duration) {
         let own = own_deadline(headers);
-        if own.is_none() && !self.config().deadline {
-            return (native, limit);
+        if own.is_none() && !told {
+            return (self.headers(headers), limit);
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         if let Some(own) = own {
-            return (native, limit.min(own.saturating_sub(now)));
+            return (self.headers(headers), limit.min(own.saturating_sub(now)));
         }
         let deadline = now.saturating_add(limit).as_millis();
+        // With a header block, to name JSON as well costs little.
+        let mut native = wire::headers(headers).unwrap_or_default();
         wire::set_deadline(&mut native, u64::try_from(deadline).unwrap_or(u64::MAX));
-        (native, limit)
+        (Some(native), limit)
     }
 }
 

@@ -145,6 +145,7 @@ impl NatsDeliveries {
 impl Stream for NatsDeliveries {
     type Item = Result<Delivery<Bytes>>;
 
+    #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let Subscription { subscriber, subjects, over, .. } = &mut self.0;
         if *over {

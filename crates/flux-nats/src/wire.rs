@@ -8,6 +8,11 @@ use async_nats::subject::ToSubject;
 use bytes::Bytes;
 use flux_core::{HeaderName, HeaderValue, Headers, Message, Result, Subject, header};
 
+use crate::Nats;
+
+/// What a payload is that does not say: JSON, as elsewhere in the world of NATS.
+pub(crate) const JSON: &str = "application/json";
+
 /// The subject as the client takes it. Allocates unless the subject is a literal.
 #[must_use]
 pub fn subject(subject: &Subject) -> async_nats::Subject {
@@ -18,11 +23,11 @@ pub fn subject(subject: &Subject) -> async_nats::Subject {
 }
 
 /// A subject that the client makes its own of, without moving ours.
-pub(crate) struct Borrowed<'s>(pub(crate) &'s Subject);
+pub(crate) struct Borrowed<'s>(pub(crate) &'s Nats, pub(crate) &'s Subject);
 
 impl ToSubject for Borrowed<'_> {
     fn to_subject(&self) -> async_nats::Subject {
-        subject(self.0)
+        self.0.subject(self.1)
     }
 }
 
@@ -40,17 +45,10 @@ pub fn headers(headers: &Headers) -> Option<HeaderMap> {
     Some(map)
 }
 
-/// The content type, when it is all there is.
-pub(crate) fn lone_content_type(headers: &Headers) -> Option<&str> {
-    let mut entries = headers.iter();
-    let (name, value) = entries.next()?;
-    (name == "Content-Type" && entries.next().is_none()).then_some(value)
-}
-
 /// Says until when the requester waits, in milliseconds since 1970.
-pub(crate) fn set_deadline(map: &mut Option<HeaderMap>, millis: u64) {
+pub(crate) fn set_deadline(map: &mut HeaderMap, millis: u64) {
     const NAME: async_nats::HeaderName = async_nats::HeaderName::from_static("X-Deadline");
-    map.get_or_insert_default().insert(NAME, millis.to_string());
+    map.insert(NAME, millis.to_string());
 }
 
 /// The headers of a message that arrived. Control characters in a foreign value become spaces.
@@ -98,17 +96,23 @@ impl Subjects {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidSubject`](flux_core::ErrorKind::InvalidSubject) for one that a foreign client published and flux would not.
+    #[inline]
     pub fn read(&mut self, native: &async_nats::Subject) -> Result<Subject> {
         match &self.0 {
             Some(last) if last.as_bytes() == native.as_bytes() => Ok(last.clone()),
-            _ => Ok(self.0.insert(Subject::new(native)?).clone()),
+            _ => self.read_anew(native),
         }
+    }
+
+    fn read_anew(&mut self, native: &async_nats::Subject) -> Result<Subject> {
+        Ok(self.0.insert(Subject::new(native)?).clone())
     }
 
     /// The message as flux has it.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidSubject`](flux_core::ErrorKind::InvalidSubject) and [`ErrorKind::TooLarge`](flux_core::ErrorKind::TooLarge) for what a foreign client published and flux would not.
+    #[inline]
     pub fn message(&mut self, native: async_nats::Message) -> Result<Message<Bytes>> {
         let mut message = Message::to(self.read(&native.subject)?, native.payload);
         if let Some(map) = &native.headers
@@ -122,7 +126,7 @@ impl Subjects {
 
 /// The content types of flux's codecs; on their own they take no allocation.
 const CONTENT_TYPES: [&str; 8] = [
-    "application/json",
+    JSON,
     "application/cbor",
     "application/octet-stream",
     "application/protobuf",

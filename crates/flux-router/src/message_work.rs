@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use flux_core::telemetry::Relation;
 use flux_core::{
-    Delivery, Error, ErrorKind, Failure, FailureClass, Handler, Headers, IntoOutcome as _, Message, Outcome, Result,
-    Scope, Settle, Telemetry,
+    Delivery, Error, ErrorKind, Failure, FailureClass, Forwarded, Handler, Headers, IntoOutcome as _, Message, Outcome,
+    Result, Scope, Settle, Telemetry,
 };
 use tokio::time::sleep;
 
@@ -212,6 +212,7 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
         };
         let reason = Reason { class: fault.class, text: &fault.text, attempts: attempt, route: &self.shared.name };
         let stored = match letters.address(given_up, &reason, &case.metadata) {
+            Ok(letter) if case.redelivers() && !case.comes_again() => self.store_the_last(letters, letter, case).await,
             Ok(letter) => letters.store(letter).await,
             Err(error) => Err(error),
         };
@@ -227,6 +228,35 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
                 count(if case.comes_again() { &self.counters.retried } else { &self.counters.lost });
                 Outcome::NakAfter(self.ladder.delay(u32::try_from(attempt).unwrap_or(u32::MAX)))
             }
+        }
+    }
+
+    /// Stores the dead letter of a message that the transport delivers no more. Nobody else will have it, so it is held until that
+    /// succeeds, or the route is to stop and it has not.
+    async fn store_the_last<A: Settle>(
+        &self,
+        letters: &DeadLetters<T>,
+        letter: Message<Forwarded<T>>,
+        case: &mut Case<T, A>,
+    ) -> Result<()> {
+        let Case { subject, headers, metadata, acker, .. } = case;
+        let storing = pin!(async move {
+            for pause in 1.. {
+                match letters.store(letter.clone()).await {
+                    Err(error) if !self.shared.stop.is_asked() => {
+                        count(&self.counters.retried);
+                        self.emit(headers, &Event::NotDeadLettered { subject, error: Some(&error) });
+                        self.wait(self.ladder.delay(pause)).await;
+                    }
+                    stored => return stored,
+                }
+            }
+            Ok(())
+        });
+        match guard(storing, None, &mut Acking(acker.as_mut(), metadata)).await {
+            Ended::Done(stored) => stored,
+            Ended::Panicked(text) => Err(Error::new(ErrorKind::Other, format!("the publisher panicked: {text}"))),
+            Ended::TimedOut(_) => unreachable!("it has no limit of time"),
         }
     }
 

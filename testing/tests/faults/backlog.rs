@@ -1,6 +1,6 @@
 //! Handlers slower than messages are patient: nothing is delivered twice for that.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use flux_core::{Failure, Message, Publisher as _};
 use flux_jetstream::ConsumerConfig;
@@ -35,7 +35,10 @@ async fn work_off(bus: &Bus, messages: u64, takes: Duration) {
     let route = Route::new("jobs.>", bus, work).queue_group("workers").concurrency(WORKERS);
     let slow = Slow { tally: tally.clone(), takes };
     let (handle, running) = start(Router::new().with_state(slow).add(route)).await;
+    let begun = Instant::now();
     settled(&handle).await;
+    let (took, least) = (begun.elapsed(), takes * u32::try_from(messages.div_ceil(WORKERS as u64)).unwrap());
+    assert!(took < least * 3 / 2 + ACK_WAIT, "the workers were not busy all the time: {took:?}, {least:?} suffice");
     let report = stopped(&handle, running).await;
 
     let config = ConsumerConfig::durable("workers").with_filter("jobs.>").with_ack_wait(ACK_WAIT);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use flux_codec::Json;
 use flux_core::{
@@ -92,12 +92,36 @@ async fn the_last_delivery_that_the_server_makes_leaves_a_dead_letter() {
     let limited = ConsumerConfig::ephemeral().with_ack_wait(ACK_WAIT).with_max_deliver(2);
     let limited = bus.wire().clone().with_consumer_defaults(limited).typed(Json);
     let route = Route::new("jobs.>", &limited, work).queue_group("workers").ladder(ladder(ATTEMPTS));
+    // The server would think the delivery abandoned long before there is anyone to take the letter.
+    let route = route.dead_letters_through(Away { bus: bus.clone(), until: Instant::now() + ACK_WAIT * 3 });
     let (handle, running) = start(Router::new().with_state(tally.clone()).add(route)).await;
     within(settled(&handle)).await;
-    stopped(&handle, running).await;
+    let total = stopped(&handle, running).await.total();
+    assert_eq!((total.dead_lettered, total.lost), (1, 0));
     assert_called(&tally, 2);
     let letters = within(letters(&bus)).await;
     assert_eq!(letters.iter().map(|letter| letter.payload.number).collect::<Vec<_>>(), [POISON]);
+}
+
+/// Takes nothing for a while.
+struct Away {
+    bus: Bus,
+    until: Instant,
+}
+
+impl Publisher<Job> for Away {
+    type Receipt = ();
+
+    async fn send(&self, message: Message<Job>) -> Result<()> {
+        self.forward(message.map(Forwarded::Value)).await
+    }
+
+    async fn forward(&self, letter: Message<Forwarded<Job>>) -> Result<()> {
+        if Instant::now() < self.until {
+            return Err(Error::new(ErrorKind::Unavailable, "nobody is there to take it"));
+        }
+        self.bus.forward(letter).await
+    }
 }
 
 /// How a server goes down.

@@ -18,7 +18,7 @@ use crate::contender::service::Service;
 use crate::countdown::Countdown;
 use crate::payload::{Payload as _, Reading};
 
-/// Publish, and read the subscription; without `HEADERS`, messages name no content type and requests no deadline.
+/// Publish, and read the subscription; with `HEADERS`, messages name their content type and requests their deadline.
 #[derive(Debug)]
 pub struct FluxPubSub<const HEADERS: bool> {
     near: Typed<Nats, Json>,
@@ -28,7 +28,7 @@ pub struct FluxPubSub<const HEADERS: bool> {
 
 /// Publish, and handle by a route.
 #[derive(Debug)]
-pub struct FluxRouted(FluxPubSub<true>);
+pub struct FluxRouted(FluxPubSub<false>);
 
 impl<const HEADERS: bool> Service for FluxPubSub<HEADERS> {
     fn start(runtime: &Runtime) -> Result<Self> {
@@ -65,7 +65,7 @@ impl<const HEADERS: bool> Service for FluxPubSub<HEADERS> {
 
 impl Service for FluxRouted {
     fn start(runtime: &Runtime) -> Result<Self> {
-        let (ends, near, far) = buses::<true>(runtime)?;
+        let (ends, near, far) = buses::<false>(runtime)?;
         let countdown = Countdown::default();
         start::<Reading, _>(runtime, &far, SUBJECT, &countdown)?;
         runtime.block_on(far.wire().flush())?;
@@ -166,7 +166,7 @@ impl Whole for FluxPull {
     const BACKLOG: bool = true;
 
     async fn start(ends: Ends) -> Result<Self> {
-        let stream = stream(bus::<true>(&ends.far)).await?;
+        let stream = stream(bus::<false>(&ends.far)).await?;
         let config = ConsumerConfig::durable("bench").with_max_ack_pending(10_000);
         Ok(Self { consumer: stream.consumer(config).await?.typed(Json), _ends: ends })
     }
@@ -192,7 +192,8 @@ fn buses<const HEADERS: bool>(runtime: &Runtime) -> Result<(Ends, Bus, Bus)> {
 }
 
 fn bus<const HEADERS: bool>(client: &async_nats::Client) -> Nats {
-    let config = if HEADERS { NatsConfig::new() } else { NatsConfig::new().without_content_type().without_deadline() };
+    let config = NatsConfig::new();
+    let config = if HEADERS { config.with_json_content_type().with_timeout_as_deadline() } else { config };
     Nats::with_config(client.clone(), config)
 }
 

@@ -1,4 +1,4 @@
-//! async-nats and `serde_json`, used as their documentation shows: bare, and with the headers that flux sends.
+//! async-nats and `serde_json`, used as their documentation shows: bare, and with the headers that flux sends on request.
 
 use std::collections::VecDeque;
 use std::hint::black_box;
@@ -184,7 +184,7 @@ impl Whole for RawPull {
 }
 
 /// A stream of the subject that is measured.
-async fn context(client: &Client) -> Result<Context> {
+pub(crate) async fn context(client: &Client) -> Result<Context> {
     let context = jetstream::new(client.clone());
     let config =
         stream::Config { name: STREAM.to_owned(), subjects: vec![SUBJECT.to_owned()], ..stream::Config::default() };
@@ -201,7 +201,7 @@ async fn store<const HEADERS: bool>(context: &Context, payload: Bytes) -> Result
     }
 }
 
-/// What flux's codec says of each message.
+/// What flux can be told to say of each message.
 fn content_type() -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert("Content-Type", "application/json");

@@ -37,8 +37,10 @@ impl Telemetry {
     }
 
     /// Begins to handle a message. The returned scope is the one to run the handler in.
-    pub fn process(&self, _subject: &Subject, headers: &Headers, _relation: Relation) -> (Scope, Processing<'_>) {
-        (Scope::of(headers), Processing(self))
+    pub fn process(&self, _subject: &Subject, headers: &Headers, relation: Relation) -> (Scope, Processing<'_>) {
+        let scope = Scope::of(headers);
+        let scope = if relation == Relation::Child { scope.until_deadline(headers) } else { scope };
+        (scope, Processing(self))
     }
 }
 

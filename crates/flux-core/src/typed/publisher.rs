@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::telemetry::Sending;
-use crate::{Codec, Forwarded, Headers, Message, Publisher, Result, Subject, Typed};
+use crate::{Codec, Error, Forwarded, Headers, Message, Publisher, Result, Subject, Typed};
 
 impl<T, W, C> Publisher<T> for Typed<W, C>
 where
@@ -16,6 +16,22 @@ where
     async fn send(&self, message: Message<T>) -> Result<W::Receipt> {
         let Message { subject, mut headers, payload } = message;
         let payload = self.encode(&subject, &mut headers, payload)?;
+        let sending = self.telemetry.send(&subject, &mut headers);
+        let result = self.wire.send(Message { subject, headers, payload }).await;
+        sending.finish(result.as_ref().map(drop));
+        result
+    }
+
+    /// As [`send`](Publisher::send) of a message without headers, which is not put together first to be taken apart again.
+    async fn publish(&self, subject: &str, payload: T) -> Result<W::Receipt> {
+        let (subject, payload) = self.scratch.lend(|reused| {
+            let subject = reused.subject(subject)?;
+            match self.codec.to_bytes(payload, &mut reused.buffer) {
+                Ok(payload) => Ok((subject, payload)),
+                Err(error) => Err(unencodable(error, &subject)),
+            }
+        })?;
+        let mut headers = Headers::with_content_type(self.codec.content_type());
         let sending = self.telemetry.send(&subject, &mut headers);
         let result = self.wire.send(Message { subject, headers, payload }).await;
         sending.finish(result.as_ref().map(drop));
@@ -59,6 +75,11 @@ impl<W, C> Typed<W, C> {
     {
         headers.set_content_type(self.codec.content_type());
         let encoded = self.scratch.with(|buffer| self.codec.to_bytes(payload, buffer));
-        encoded.map_err(|error| error.with_operation("encode").with_subject(subject.clone()))
+        encoded.map_err(|error| unencodable(error, subject))
     }
+}
+
+#[cold]
+fn unencodable(error: Error, subject: &Subject) -> Error {
+    error.with_operation("encode").with_subject(subject.clone())
 }

@@ -12,8 +12,8 @@ use pin_project_lite::pin_project;
 
 use super::{Scratch, why};
 use crate::{
-    BoxSettle, Codec, Delivery, Message, Outcome, RemoteError, Reply, Requester, Responder, Result, Settle, Typed,
-    Unreadable,
+    BoxSettle, Codec, Delivery, Message, Outcome, RemoteError, Reply, Requester, Responder, Result, Scope, Settle,
+    Typed, Unreadable,
 };
 
 impl<Req, Resp, W, C> Requester<Req, Resp> for Typed<W, C>
@@ -26,6 +26,7 @@ where
     async fn ask(&self, request: Message<Req>) -> Result<Message<Resp>> {
         let Message { subject, mut headers, payload } = request;
         let payload = self.encode(&subject, &mut headers, payload)?;
+        Scope::stamp_deadline(&mut headers);
         let sending = self.telemetry.send(&subject, &mut headers);
         let result = self.wire.ask(Message { subject: subject.clone(), headers, payload }).await;
         sending.finish(result.as_ref().map(drop));

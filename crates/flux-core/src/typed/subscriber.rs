@@ -12,7 +12,10 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 use super::why;
-use crate::{Backlog, Batch, BoxSettle, Codec, Consumer, Delivery, QueueSubscriber, Result, Settle, Subscriber, Typed};
+use crate::{
+    Backlog, Batch, BoxSettle, Codec, Consumer, Delivery, Error, Message, QueueSubscriber, Result, Settle, Subscriber,
+    Typed,
+};
 
 impl<T, W, C> Subscriber<T> for Typed<W, C>
 where
@@ -100,18 +103,22 @@ impl<T, D, C: fmt::Debug> fmt::Debug for TypedDeliveries<T, D, C> {
     }
 }
 
-fn decode<T, A: Settle, C: Codec<T>>(codec: &C, mut delivery: Delivery<Bytes, A>) -> Result<Delivery<T, A>> {
+#[inline]
+fn decode<T, A: Settle, C: Codec<T>>(codec: &C, delivery: Delivery<Bytes, A>) -> Result<Delivery<T, A>> {
     match codec.decode_as(delivery.message.headers.content_type(), &delivery.message.payload) {
         Ok(value) => {
-            let Delivery { message, metadata, acker, .. } = delivery;
-            let (rest, bytes) = message.take();
-            Ok(Delivery::new(rest.map(|()| value), metadata, acker).with_original(bytes))
+            let Delivery { message: Message { subject, headers, payload }, metadata, acker, .. } = delivery;
+            let message = Message { subject, headers, payload: value };
+            Ok(Delivery { message, metadata, original: Some(payload), acker })
         }
-        Err(error) => {
-            let why = why(codec, delivery.message.headers.content_type(), &error);
-            delivery.acker.mark_unreadable(why);
-            let error = error.with_operation("decode").with_subject(delivery.message.subject.clone());
-            Err(error.with_undecodable(Box::new(delivery.map_acker(BoxSettle::new))))
-        }
+        Err(error) => Err(undecodable(codec, delivery, error)),
     }
+}
+
+#[cold]
+fn undecodable<T, A: Settle, C: Codec<T>>(codec: &C, mut delivery: Delivery<Bytes, A>, error: Error) -> Error {
+    let why = why(codec, delivery.message.headers.content_type(), &error);
+    delivery.acker.mark_unreadable(why);
+    let error = error.with_operation("decode").with_subject(delivery.message.subject.clone());
+    error.with_undecodable(Box::new(delivery.map_acker(BoxSettle::new)))
 }

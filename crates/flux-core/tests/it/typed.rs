@@ -113,6 +113,21 @@ async fn what_does_not_encode_is_not_sent() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_subject_that_is_remembered_is_not_mistaken_for_another() -> Result<()> {
+    let (wire, bus) = numbers();
+    for subject in ["n.one", "n.one", "n.two", "n.on", "n.one"] {
+        bus.publish(subject, 1).await?;
+        assert_eq!(wire.sent().pop().map(|message| message.subject.to_string()).as_deref(), Some(subject));
+    }
+    for bad in ["n..one", "n.*", ""] {
+        assert_eq!(bus.publish(bad, 1).await.expect_err(bad).kind(), ErrorKind::InvalidSubject);
+    }
+    bus.publish("n.one", 1).await?;
+    assert_eq!(wire.sent().len(), 6);
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_is_forwarded_keeps_its_bytes_and_headers() -> Result<()> {
     let (wire, bus) = numbers();
     let odd = raw(Some("application/x-theirs"), "\u{0}not ours");

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use flux_core::ErrorKind;
+use flux_core::{ErrorKind, QueueSubscriber as _, Subscriber as _};
 use flux_jetstream::{
     Compression, ConsumerConfig, DeliverPolicy, Discard, OnDifference, Placement, PriorityGroup, ReplayPolicy,
     Republish, Retention, Source, Storage, StreamConfig, Transform,
 };
 
-use crate::{config, jetstream, put, stream};
+use crate::{config, jetstream, put, stream, take, text};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -203,4 +203,40 @@ async fn a_stream_that_is_not_there_is_said_to_be_missing() {
     jetstream.stream(config()).await.unwrap();
     assert_eq!(jetstream.existing_stream("orders").await.unwrap().name(), "orders");
     assert!(jetstream.delete_stream("orders").await.unwrap());
+}
+
+#[tokio::test]
+async fn a_filter_that_matches_nothing_is_refused_by_name() {
+    let stream = stream().await;
+    let typo = stream.subscribe("order.*").await.unwrap_err();
+    let group = stream.subscribe_group("order.*", "workers").await.unwrap_err();
+    let config = ConsumerConfig::durable("workers").with_filter("orders.new").with_filter("order.*");
+    let second = stream.consumer(config).await.unwrap_err();
+    for error in [typo, group, second] {
+        assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Rejected, false));
+        let text = error.to_string();
+        assert!(text.contains("`order.*`") && text.contains("`orders.>`") && text.contains("`orders`"), "{text}");
+    }
+    assert_eq!(stream.info().await.unwrap().consumers, 0, "nothing was made");
+    // Two patterns overlap without either being within the other.
+    for filter in ["*.new", "orders.*.eu", ">"] {
+        stream.subscribe(filter).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_filter_may_match_what_only_the_server_knows_of() {
+    let jetstream = jetstream().await;
+    let old = jetstream.stream(config()).await.unwrap();
+    put(&old, "orders.new", "x").await.unwrap();
+    let invoices = StreamConfig::new("orders", ["invoices.>"]).with_on_difference(OnDifference::Update);
+    let new = jetstream.stream(invoices).await.unwrap();
+    let mut deliveries = new.subscribe("orders.*").await.unwrap();
+    assert_eq!(text(&take(&mut deliveries).await), "x", "the stream holds it, though it takes no more of it");
+    old.subscribe("invoices.>").await.unwrap();
+    new.purge("orders.>").await.unwrap();
+    assert_eq!(new.subscribe("orders.*").await.unwrap_err().kind(), ErrorKind::Rejected);
+
+    let copy = StreamConfig::new("copy", ["copies.>"]).with_source(Source::new("orders"));
+    jetstream.stream(copy).await.unwrap().subscribe("elsewhere.*").await.unwrap();
 }

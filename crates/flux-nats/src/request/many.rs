@@ -11,13 +11,13 @@ use async_nats::StatusCode;
 use async_nats::client::traits::Publisher as _;
 use async_nats::message::OutboundMessage;
 use bytes::Bytes;
-use flux_core::{Codec, Error, ErrorKind, Message, Result, Subject, Typed, header};
+use flux_core::{Codec, Error, ErrorKind, Message, Result, Scope, Subject, Typed, header};
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::reply;
-use crate::{Nats, error, wire};
+use crate::{Nats, error};
 
 /// Which answers to wait for, and how long.
 ///
@@ -97,11 +97,10 @@ impl RequestMany<Bytes, Bytes> for Nats {
 impl Nats {
     async fn scatter(&self, request: Message<Bytes>, many: Many) -> Result<NatsAnswers> {
         let Message { subject, headers, payload } = request;
-        let (native, limit) = self.request_headers(&headers, many.total);
+        let (native, limit) = self.request_headers(&headers, many.total, true);
         let inbox = async_nats::Subject::from(self.client().new_inbox());
         let subscriber = self.client().subscribe(inbox.clone()).await.map_err(error::from_subscribe)?;
-        let message =
-            OutboundMessage { subject: wire::subject(&subject), reply: Some(inbox), payload, headers: native };
+        let message = OutboundMessage { subject: self.subject(&subject), reply: Some(inbox), payload, headers: native };
         self.client().publish_message(message).await.map_err(error::from_publish)?;
         let end = Instant::now() + limit;
         let timer = Box::pin(sleep_until(end));
@@ -189,6 +188,8 @@ where
     type Answers = TypedAnswers<Resp, C>;
 
     async fn request_many(&self, request: Message<Req>, many: Many) -> Result<Self::Answers> {
+        let mut request = request;
+        Scope::stamp_deadline(&mut request.headers);
         let (request, sending) = self.prepare(request)?;
         let answers = self.wire().request_many(request, many).await;
         sending.finish(answers.as_ref().map(drop));

@@ -1,8 +1,8 @@
 //! Publishing: sizes, headers on the wire, and what a flush means.
 
 use bytes::Bytes;
-use flux_codec::Json;
-use flux_core::{ErrorKind, Message, Publisher, Result, Subscriber, next};
+use flux_codec::{Json, Text};
+use flux_core::{ErrorKind, Message, Publisher, Result, Subscriber, header, next};
 use flux_nats::{Buffered, Nats, NatsConfig};
 use flux_nats_server::Server;
 use futures_util::{FutureExt, StreamExt};
@@ -92,11 +92,38 @@ async fn headers_are_what_other_clients_expect() -> Result<()> {
     assert_eq!(get("X-Odd-Case"), None);
     assert_eq!(found.payload, text("7"));
 
-    let quiet = Nats::with_config(bus.wire().client().clone(), NatsConfig::new().without_content_type()).typed(Json);
-    quiet.publish("out", 8).await?;
-    assert!(within(native.next()).await.expect("it was sent").headers.is_none());
-    quiet.send(Message::new("out", 9)?.with_id("order-2")?).await?;
-    let headers = within(native.next()).await.expect("it was sent").headers.expect("it has an id");
-    assert!(headers.get("Content-Type").is_some(), "with a header block, the type costs little");
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_json_goes_without_saying() -> Result<()> {
+    const JSON: &str = "application/json";
+    let server = server().await?;
+    let bus = connect(&server).await?;
+    let mut native = bus.client().subscribe("out").await.expect("connected");
+    let mut content_type = async || {
+        let headers = within(native.next()).await.expect("it was sent").headers?;
+        headers.get("Content-Type").map(|value| value.as_str().to_owned())
+    };
+    let typed = bus.clone().typed(Json);
+    typed.publish("out", 1).await?;
+    assert_eq!(content_type().await, None);
+    typed.send(Message::new("out", 2)?.with_id("order-2")?).await?;
+    assert_eq!(content_type().await.as_deref(), Some(JSON), "with a header block, to say so costs little");
+    typed.send(Message::new("out", 3)?.with_header(header::CONTENT_TYPE, JSON)?).await?;
+    assert_eq!(content_type().await.as_deref(), Some(JSON), "its publisher said so by name");
+    // Twice, because the bus remembers the headers of such messages.
+    for payload in ["4", "5"] {
+        bus.clone().typed(Text).publish("out", payload.to_owned()).await?;
+        assert_eq!(content_type().await.as_deref(), Some("text/plain; charset=utf-8"));
+    }
+    typed.publish("out", 6).await?;
+    assert_eq!(content_type().await, None);
+
+    let loud = Nats::with_config(bus.client().clone(), NatsConfig::new().with_json_content_type()).typed(Json);
+    for number in [7, 8] {
+        loud.publish("out", number).await?;
+        assert_eq!(content_type().await.as_deref(), Some(JSON));
+    }
     Ok(())
 }

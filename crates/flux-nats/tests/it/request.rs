@@ -1,33 +1,43 @@
 //! Asking and answering beyond the suite: deadlines, errors on the wire, and responders that leave.
 
 use std::pin::pin;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use flux_codec::Json;
+use flux_core::telemetry::Relation;
 use flux_core::{
-    Delivery, ErrorKind, Message, Publisher, RemoteError, Reply, Requester, Responder, Result, header, next,
+    Delivery, ErrorKind, Message, Publisher, RemoteError, Reply, Requester, Responder, Result, Telemetry, header, next,
 };
 use flux_nats::{Nats, NatsConfig};
 use flux_nats_server::Server;
 
 use super::{connect, server, text, within};
 
-async fn impatient(server: &Server, timeout: Duration) -> Result<Nats> {
-    Nats::connect(server.url(), NatsConfig::new().with_request_timeout(timeout)).await
-}
-
 #[tokio::test]
 async fn the_handler_sees_what_is_left_of_the_time() -> Result<()> {
     let server = server().await?;
-    let (asking, answering) = (impatient(&server, Duration::from_secs(5)).await?, connect(&server).await?);
-    let mut requests = answering.listen("time").await?;
-    let asked = tokio::spawn(async move { asking.request("time", text("x")).await.map(|_: Bytes| ()) });
-    let Delivery { message, acker, .. } = within(next(pin!(&mut requests))).await.expect("it lives")?;
-    let left = message.time_left().expect("it says so");
-    assert!(left <= Duration::from_secs(5) && left > Duration::from_secs(3), "{left:?}");
-    acker.reply(Ok(Message::to(message.subject, text("done")))).await?;
-    within(asked).await.expect("no panic")
+    let config = NatsConfig::new().with_request_timeout(Duration::from_secs(5));
+    let quiet = Nats::connect(server.url(), config.clone()).await?;
+    let telling = Nats::with_config(quiet.client().clone(), config.with_timeout_as_deadline());
+    let mut requests = connect(&server).await?.listen("time").await?;
+    let plain = Message::new("time", text("x"))?;
+    let own = plain.clone().with_header(header::DEADLINE, in_millis(4_500))?;
+    for (asking, request) in [(telling, plain), (quiet, own)] {
+        let asked = tokio::spawn(async move { Requester::<Bytes, Bytes>::ask(&asking, request).await.map(drop) });
+        let Delivery { message, acker, .. } = within(next(pin!(&mut requests))).await.expect("it lives")?;
+        let left = message.time_left().expect("it says so");
+        assert!(left <= Duration::from_secs(5) && left > Duration::from_secs(3), "{left:?}");
+        acker.reply(Ok(Message::to(message.subject, text("done")))).await?;
+        within(asked).await.expect("no panic")?;
+    }
+    Ok(())
+}
+
+/// A deadline, as it travels.
+fn in_millis(millis: u64) -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    u64::try_from((now + Duration::from_millis(millis)).as_millis()).expect("this millennium")
 }
 
 #[tokio::test]
@@ -35,10 +45,8 @@ async fn a_request_waits_no_longer_than_its_own_deadline() -> Result<()> {
     let server = server().await?;
     let bus = connect(&server).await?;
     let _silent = bus.listen("time").await?;
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-    let soon = u64::try_from((now + Duration::from_millis(300)).as_millis()).expect("this millennium");
     let started = Instant::now();
-    let request = Message::new("time", text("x"))?.with_header(header::DEADLINE, soon)?;
+    let request = Message::new("time", text("x"))?.with_header(header::DEADLINE, in_millis(300))?;
     let error = Requester::<Bytes, Bytes>::ask(&bus, request).await.expect_err("nobody answers");
     assert_eq!(error.kind(), ErrorKind::TimedOut);
     assert!(started.elapsed() < Duration::from_secs(5), "it took {:?}", started.elapsed());
@@ -183,16 +191,40 @@ async fn a_message_to_a_responder_needs_no_answer() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_small_request_has_no_header_where_none_is_wanted() -> Result<()> {
+async fn a_small_request_has_no_header() -> Result<()> {
     let server = server().await?;
-    let bare = NatsConfig::new().without_content_type().without_deadline();
-    let bare = Nats::connect(server.url(), bare).await?.typed(Json);
-    let answering = connect(&server).await?;
+    let (bare, answering) = (connect(&server).await?.typed(Json), connect(&server).await?);
     let mut requests = answering.listen("bare").await?;
     let asked = tokio::spawn(async move { bare.request("bare", 1).await.map(|answer: u8| answer) });
     let request = within(next(pin!(&mut requests))).await.expect("it lives")?;
     assert!(request.message.headers.is_empty(), "{:?}", request.message.headers);
     request.acker.reply(Ok(Message::to(request.message.subject, text("2")))).await?;
     assert_eq!(within(asked).await.expect("no panic")?, 2);
+
+    // With a deadline of the configuration's, what goes without saying is said as well.
+    let telling = Nats::with_config(answering.client().clone(), NatsConfig::new().with_timeout_as_deadline());
+    let asked = tokio::spawn(async move { telling.typed(Json).request("bare", 1).await.map(|answer: u8| answer) });
+    let request = within(next(pin!(&mut requests))).await.expect("it lives")?;
+    assert_eq!(request.message.headers.get(&header::CONTENT_TYPE), Some("application/json"));
+    request.acker.reply(Ok(Message::to(request.message.subject, text("2")))).await?;
+    assert_eq!(within(asked).await.expect("no panic")?, 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_handler_asks_has_the_deadline_of_what_it_was_asked() -> Result<()> {
+    let server = server().await?;
+    let bus = connect(&server).await?.typed(Json);
+    let mut requests = bus.wire().listen("inner").await?;
+    let outer = Message::new("outer", 1)?.with_header(header::DEADLINE, in_millis(5_000))?;
+    let deadline = outer.deadline();
+    let telemetry = Telemetry::new("nats");
+    let (scope, _processing) = telemetry.process(&outer.subject, &outer.headers, Relation::Child);
+    let inner = bus.clone();
+    let asked = tokio::spawn(scope.run(async move { inner.request("inner", 2).await.map(|answer: u8| answer) }));
+    let request = within(next(pin!(&mut requests))).await.expect("it lives")?;
+    assert_eq!(request.message.deadline(), deadline);
+    request.acker.reply(Ok(Message::to(request.message.subject, text("3")))).await?;
+    assert_eq!(within(asked).await.expect("no panic")?, 3);
     Ok(())
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use flux_core::{Error, ErrorKind, Failure, Message, OrFail as _, RemoteError, Requester, Status, header};
+use flux_core::{
+    Error, ErrorKind, Failure, Message, OrFail as _, Publisher as _, RemoteError, Requester, Status, Subscriber,
+    header, next,
+};
 use flux_mem::Mem;
 use flux_router::{Answer, Handle, Report, RequestRoute, Router};
 use tokio::task::JoinHandle;
@@ -48,6 +51,35 @@ async fn each_failure_is_answered_at_once_with_its_code() {
     let total = running.await.unwrap().unwrap().total();
     assert_eq!((total.handled, total.failed_panic, total.failed_timeout, total.failed()), (1, 1, 1, 4));
     assert_eq!((total.failed_retry, total.failed_permanent), (1, 1), "by class, as on a route for messages");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_goes_along_the_chain_of_requests_and_into_no_message() {
+    let bus = Mem::new();
+    let mut told = Box::pin(Subscriber::<u64>::subscribe(&bus, "told").await.unwrap());
+    let asking = bus.clone();
+    let outer = move |request: Message<u64>| {
+        let bus = asking.clone();
+        async move {
+            bus.publish("told", request.payload).await?;
+            Ok::<u64, Failure>(bus.request("inner", request.payload).await?)
+        }
+    };
+    let inner = async |request: Message<u64>| Ok::<_, Failure>(u64::from(request.deadline().is_some()));
+    let router = Router::new().respond("outer", &bus, outer).respond("inner", &bus, inner);
+    let handle = router.handle();
+    let running = tokio::spawn(router.run());
+    handle.ready().await.unwrap();
+    let plain = Message::new("outer", 7_u64).unwrap();
+    let limited = plain.clone().with_header(header::DEADLINE, u64::MAX / 1_000_000).unwrap();
+    for (request, expected) in [(limited, 1), (plain, 0)] {
+        let answer: Message<u64> = bus.ask(request).await.unwrap();
+        assert_eq!(answer.payload, expected);
+        let told = next(told.as_mut()).await.unwrap().unwrap();
+        assert!(!told.message.headers.contains(&header::DEADLINE), "nobody waits for the answer to a message");
+    }
+    handle.stop();
+    running.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -183,6 +183,37 @@ async fn a_full_queue_of_letters_holds_the_message_until_there_is_room() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_last_delivery_is_held_until_its_letter_is_stored() {
+    let stream = stream();
+    let grave = StreamConfig::new("grave", ["dlq.>"]).with_discard(Discard::New).with_max_messages(1);
+    let grave = Mem::stream(grave).unwrap();
+    grave.publish("dlq.old", Bytes::new()).await.unwrap();
+    let limited = ConsumerConfig::durable("work").with_filter("numbers.>").with_max_deliver(2);
+    let limited = stream.consumer(limited).unwrap().typed(Digits);
+    let calls = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&calls);
+    let route = Route::receiving("numbers.>", &limited, move |_: Message<u64>| {
+        counted.fetch_add(1, SeqCst);
+        async { Err::<(), _>(Failure::retry("not now")) }
+    });
+    let route = route.dead_letters_through(grave.clone().typed(Digits));
+    let (handle, running) = start(Router::new().add(route)).await;
+    stream.publish("numbers.new", Bytes::from_static(b"0007")).await.unwrap();
+    // Many times the ack wait: the transport is told all the while that the delivery is being worked on.
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    let total = handle.metrics().total();
+    assert!(total.retried > 10, "it is tried again and again: {total:?}");
+    assert_eq!((total.dead_lettered, total.lost, calls.load(SeqCst)), (0, 0, 2));
+    assert_eq!(grave.purge(">").unwrap(), 1);
+    handle.settled().await.unwrap();
+    let [letter] = &letters(&grave)[..] else { panic!("one letter") };
+    assert_eq!((letter.subject.as_str(), &letter.payload[..]), ("dlq.numbers.new", &b"0007"[..]));
+    handle.stop();
+    let total = running.await.unwrap().unwrap().total();
+    assert_eq!((total.dead_lettered, total.lost), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_payload_too_large_for_the_next_hop_is_a_letter_at_once() {
     let stream = stream();
     let small = Mem::stream(StreamConfig::new("next", ["next.>"]).with_max_message_bytes(64)).unwrap();
