@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use flux_core::telemetry::Relation;
 use flux_core::{
-    Delivery, Error, ErrorKind, Failure, FailureClass, Handler, Headers, IntoOutcome as _, Message, Outcome, Result,
+    Delivery, Error, ErrorKind, Failure, FailureClass, Forwarded, Handler, Headers, IntoOutcome as _, Message, Outcome, Result,
     Scope, Settle, Telemetry,
 };
 use tokio::time::sleep;
@@ -17,7 +17,7 @@ use crate::case::Case;
 use crate::dead_letter::{DeadLetters, Reason, is_dead_letter};
 use crate::event::Event;
 use crate::fault::Fault;
-use crate::guard::{Acking, Ended, guard, poll_caught};
+use crate::guard::{Acking, Ended, guard, poll_caught, text_of};
 use crate::handler::METADATA;
 use crate::metrics::{Counters, count};
 use crate::shared::Shared;
@@ -105,7 +105,8 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
         let run = pin!(async {
             let payload = if keep { payload.clone() } else { payload.take() };
             let payload = payload.expect("the payload is there as long as the handler may be called");
-            stage.process(Message { subject: subject.clone(), headers: headers.clone(), payload }).await
+            let out = stage.process(Message { subject: subject.clone(), headers: headers.clone(), payload }).await?;
+            Ok::<_, H::Error>(out.into_outcome())
         });
         let mut run = pin!(scope.run(run));
         let mut heart = Acking(acker.as_mut(), metadata);
@@ -118,11 +119,11 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
             }
         };
         let fault = match ended {
-            Ended::Done(Ok(out)) => {
+            Ended::Done(Ok(outcome)) => {
                 processing.finish(None);
-                return Ok(out.into_outcome());
+                return Ok(outcome);
             }
-            Ended::Done(Err(error)) => Fault::of(&error.into()),
+            Ended::Done(Err(error)) => Fault::of(error),
             Ended::Panicked(text) => Fault::retry("panic", text),
             Ended::TimedOut(limit) => Fault::retry("timeout", format!("the handler took longer than {limit:?}")),
         };
@@ -155,7 +156,7 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
         };
         count(&self.counters.undecodable);
         self.emit(&undecodable.message.headers, &Event::Broken { error: &error });
-        let fault = Fault::permanent("undecodable", Failure::permanent(error).to_string());
+        let fault = Fault::permanent("undecodable", text_of(&Failure::permanent(error)));
         let Delivery { message, metadata, acker, .. } = *undecodable;
         let Message { subject, headers, payload } = message;
         match self.undecodable {
@@ -212,7 +213,7 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
         };
         let reason = Reason { class: fault.class, text: &fault.text, attempts: attempt, route: &self.shared.name };
         let stored = match letters.address(given_up, &reason, &case.metadata) {
-            Ok(letter) => letters.store(letter).await,
+            Ok(letter) => self.store(letters, letter, case).await,
             Err(error) => Err(error),
         };
         match stored {
@@ -227,6 +228,24 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
                 count(if case.comes_again() { &self.counters.retried } else { &self.counters.lost });
                 Outcome::NakAfter(self.ladder.delay(u32::try_from(attempt).unwrap_or(u32::MAX)))
             }
+        }
+    }
+
+    /// Stores a dead letter; until that is done the transport is told that the message is being worked on.
+    async fn store<A: Settle>(
+        &self,
+        letters: &DeadLetters<T>,
+        letter: Message<Forwarded<T>>,
+        case: &mut Case<T, A>,
+    ) -> Result<()> {
+        let mut heart = Acking(case.acker.as_mut(), &case.metadata);
+        match guard(pin!(letters.store(letter)), None, &mut heart).await {
+            Ended::Done(stored) => stored,
+            Ended::Panicked(text) => {
+                Err(Error::new(ErrorKind::Other, format!("the publisher of dead letters panicked: {text}")))
+            }
+            // There is no limit: the transport behind the publisher has its own.
+            Ended::TimedOut(_) => Err(Error::new(ErrorKind::TimedOut, "the dead letter took too long to store")),
         }
     }
 

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use super::why;
+use super::{caught, why};
 use crate::{Backlog, Batch, BoxSettle, Codec, Consumer, Delivery, QueueSubscriber, Result, Settle, Subscriber, Typed};
 
 impl<T, W, C> Subscriber<T> for Typed<W, C>
@@ -101,7 +101,7 @@ impl<T, D, C: fmt::Debug> fmt::Debug for TypedDeliveries<T, D, C> {
 }
 
 fn decode<T, A: Settle, C: Codec<T>>(codec: &C, mut delivery: Delivery<Bytes, A>) -> Result<Delivery<T, A>> {
-    match codec.decode_as(delivery.message.headers.content_type(), &delivery.message.payload) {
+    match caught(|| codec.decode_as(delivery.message.headers.content_type(), &delivery.message.payload)) {
         Ok(value) => {
             let Delivery { message, metadata, acker, .. } = delivery;
             let (rest, bytes) = message.take();
