@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use flux_core::telemetry::Relation;
 use flux_core::{
-    Delivery, Error, ErrorKind, Failure, FailureClass, Forwarded, Handler, Headers, IntoOutcome as _, Message, Outcome, Result,
-    Scope, Settle, Telemetry,
+    Delivery, Error, ErrorKind, Failure, FailureClass, Forwarded, Handler, Headers, IntoOutcome as _, Message, Outcome,
+    Result, Scope, Settle, Telemetry,
 };
 use tokio::time::sleep;
 

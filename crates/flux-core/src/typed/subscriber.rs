@@ -12,7 +12,9 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 use super::{caught, why};
-use crate::{Backlog, Batch, BoxSettle, Codec, Consumer, Delivery, QueueSubscriber, Result, Settle, Subscriber, Typed};
+use crate::{
+    Backlog, Batch, BoxSettle, Codec, Consumer, Delivery, Instance, QueueSubscriber, Result, Settle, Subscriber, Typed,
+};
 
 impl<T, W, C> Subscriber<T> for Typed<W, C>
 where
@@ -40,6 +42,10 @@ where
 {
     async fn subscribe_group(&self, filter: &str, group: &str) -> Result<Self::Deliveries> {
         Ok(TypedDeliveries::new(self.wire.subscribe_group(filter, group).await?, self.codec.clone()))
+    }
+
+    fn instance(&self) -> Option<Instance> {
+        self.wire.instance()
     }
 }
 

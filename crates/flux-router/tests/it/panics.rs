@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 use flux_core::{
-    Codec, Error, ErrorKind, Failure, IntoOutcome, Message, Outcome, Publisher, RemoteError, Requester, Result,
-    Typed, header,
+    Codec, Error, ErrorKind, Failure, IntoOutcome, Message, Outcome, Publisher, RemoteError, Requester, Result, Typed,
+    header,
 };
 use flux_mem::Mem;
 use flux_router::{Ladder, Route, Router};
@@ -151,10 +151,8 @@ async fn a_publisher_of_dead_letters_that_panics_leaves_the_message_where_it_was
     }
     let fails = |_: Message<u64>| async { Err::<(), _>(Failure::permanent("no")) };
     let letters = Shaky(script.clone(), Arc::default());
-    let (handle, running) = start(
-        Router::new().add(Route::receiving("numbers.*", &script, fails).dead_letters_through(letters)),
-    )
-    .await;
+    let (handle, running) =
+        start(Router::new().add(Route::receiving("numbers.*", &script, fails).dead_letters_through(letters))).await;
     let log = script.until(3).await;
     handle.stop();
     running.await.unwrap().unwrap();
