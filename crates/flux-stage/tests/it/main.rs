@@ -25,6 +25,8 @@ mod double;
     feature = "timeout",
 ))]
 mod drops;
+#[cfg(all(feature = "batch", feature = "breaker", feature = "concurrent", feature = "limit", feature = "retry"))]
+mod errors;
 mod fallback;
 #[cfg(feature = "concurrent")]
 mod graph;
