@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use crate::{Error, RemoteError, RetryAfter};
+use crate::{Error, ErrorKind, RemoteError, RetryAfter};
 
 /// What should happen to a message whose handler failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,10 +34,12 @@ impl FailureClass {
 
 /// Why a handler failed, and what should happen to the message.
 ///
-/// Any [`std::error::Error`] converts to [`FailureClass::Retry`], so `?` works. flux's own [`Error`], by itself or among the
-/// causes, is permanent when it says that it is not retryable; a failure among them, see [`Cause`], keeps its class, and a
-/// [`RetryAfter`] says when to try again. A type of yours chooses its own class by `impl From<MyError> for Failure` as long as it
-/// does not implement [`std::error::Error`]; elsewhere [`OrFail`] names the class on the spot:
+/// Any [`std::error::Error`] converts to [`FailureClass::Retry`], so `?` works. Among the error and its causes, the first of these
+/// decides otherwise: flux's own [`Error`], which is permanent when it says that it is not retryable, unless something was
+/// closed; a failure, see [`Cause`], which keeps its class; a [`RetryAfter`], which says when to try again.
+///
+/// A type of yours chooses its own class by `impl From<MyError> for Failure` as long as it does not implement
+/// [`std::error::Error`]; elsewhere [`OrFail`] names the class on the spot:
 ///
 /// ```
 /// use flux_core::{Failure, FailureClass, OrFail};
@@ -141,6 +143,8 @@ fn class_of(error: &(dyn StdError + 'static)) -> Option<FailureClass> {
         return Some(FailureClass::RetryAfter(after.delay()));
     }
     Some(match error.downcast_ref::<Error>()? {
+        // The handle is at its end, in a shutdown most likely, and the message is not to blame.
+        error if error.kind() == ErrorKind::Closed => FailureClass::Retry,
         error if !error.is_retryable() => FailureClass::Permanent,
         error => error.retry_after().map_or(FailureClass::Retry, FailureClass::RetryAfter),
     })
@@ -234,7 +238,6 @@ impl<T, E: Into<Box<dyn StdError + Send + Sync>>> OrFail<T> for Result<T, E> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ErrorKind;
 
     #[test]
     fn the_question_mark_chooses_the_class() {
@@ -242,6 +245,8 @@ mod tests {
         assert_eq!(io.class(), FailureClass::Retry);
         let too_large: Failure = Error::new(ErrorKind::TooLarge, "").into();
         assert_eq!(too_large.class(), FailureClass::Permanent);
+        let closed: Failure = Error::new(ErrorKind::Closed, "").into();
+        assert_eq!(closed.class(), FailureClass::Retry, "a message that comes again may meet one that is open");
         let busy: Failure = Error::new(ErrorKind::Full, "").with_retry_after(Duration::from_secs(2)).into();
         assert_eq!(busy.class(), FailureClass::RetryAfter(Duration::from_secs(2)));
     }
