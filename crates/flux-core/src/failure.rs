@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use crate::{Error, RemoteError};
+use crate::{Error, ErrorKind, RemoteError, RetryAfter};
 
 /// What should happen to a message whose handler failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,9 +34,12 @@ impl FailureClass {
 
 /// Why a handler failed, and what should happen to the message.
 ///
-/// Any [`std::error::Error`] converts to [`FailureClass::Retry`], so `?` works. flux's own [`Error`], by itself or among the
-/// causes, is permanent when it says that it is not retryable. A type of yours chooses its own class by `impl From<MyError> for Failure` as long as it
-/// does not implement [`std::error::Error`]; elsewhere [`OrFail`] names the class on the spot:
+/// Any [`std::error::Error`] converts to [`FailureClass::Retry`], so `?` works. Among the error and its causes, the first of these
+/// decides otherwise: flux's own [`Error`], which is permanent when it says that it is not retryable, unless something was
+/// closed; a failure, see [`Cause`], which keeps its class; a [`RetryAfter`], which says when to try again.
+///
+/// A type of yours chooses its own class by `impl From<MyError> for Failure` as long as it does not implement
+/// [`std::error::Error`]; elsewhere [`OrFail`] names the class on the spot:
 ///
 /// ```
 /// use flux_core::{Failure, FailureClass, OrFail};
@@ -48,15 +51,39 @@ impl FailureClass {
 /// }
 /// assert_eq!(book("nine").unwrap_err().class(), FailureClass::Permanent);
 /// ```
-pub struct Failure {
+pub struct Failure(Classed);
+
+/// What a failure is to an error that holds one: prints as the error inside, and tells the class to whoever looks for it.
+struct Classed {
     class: FailureClass,
-    source: Box<dyn StdError + Send + Sync>,
+    error: Box<dyn StdError + Send + Sync>,
+}
+
+/// What an error that holds another can name as its source: any error, or a [`Failure`], which is none by itself.
+///
+/// `impl<E: Cause> std::error::Error for Attempts<E>` makes `Attempts<Failure>` an error too, and `?` in a handler keeps the class
+/// of the failure inside.
+pub trait Cause {
+    /// As a source.
+    fn as_cause(&self) -> &(dyn StdError + 'static);
+}
+
+impl<E: StdError + 'static> Cause for E {
+    fn as_cause(&self) -> &(dyn StdError + 'static) {
+        self
+    }
+}
+
+impl Cause for Failure {
+    fn as_cause(&self) -> &(dyn StdError + 'static) {
+        &self.0
+    }
 }
 
 impl Failure {
     /// A failure of this class.
     pub fn new(class: FailureClass, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { class, source: source.into() }
+        Self(Classed { class, error: source.into() })
     }
 
     /// It may succeed later.
@@ -82,45 +109,83 @@ impl Failure {
     /// What should happen to the message.
     #[must_use]
     pub fn class(&self) -> FailureClass {
-        self.class
+        self.0.class
     }
 
     /// Why it failed.
     #[must_use]
     pub fn error(&self) -> &(dyn StdError + Send + Sync + 'static) {
-        &*self.source
+        &*self.0.error
     }
 
     /// What a requester is told: the [`RemoteError`] the handler returned, or code
     /// [`RemoteError::INTERNAL`] with the error's text.
     #[must_use]
     pub fn to_remote(&self) -> RemoteError {
-        let remote = among_causes::<RemoteError>(&*self.source);
+        let remote = causes(self.error()).find_map(|error| error.downcast_ref::<RemoteError>());
         remote.cloned().unwrap_or_else(|| RemoteError::new(RemoteError::INTERNAL, self.to_string()))
     }
 }
 
 impl<E: StdError + Send + Sync + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        let class = match among_causes::<Error>(&error) {
-            Some(error) if !error.is_retryable() => FailureClass::Permanent,
-            Some(error) => error.retry_after().map_or(FailureClass::Retry, FailureClass::RetryAfter),
-            None => FailureClass::Retry,
-        };
+        // The outermost that has a class decides: it has looked at its own causes.
+        let class = causes(&error).find_map(class_of).unwrap_or(FailureClass::Retry);
         Self::new(class, error)
     }
 }
 
-/// The outermost `E`: the error itself, or the first of its causes that is one.
-fn among_causes<'e, E: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e E> {
-    std::iter::successors(Some(error), |&error| error.source()).find_map(|error| error.downcast_ref())
+fn class_of(error: &(dyn StdError + 'static)) -> Option<FailureClass> {
+    if let Some(classed) = error.downcast_ref::<Classed>() {
+        return Some(classed.class);
+    }
+    if let Some(after) = error.downcast_ref::<RetryAfter>() {
+        return Some(FailureClass::RetryAfter(after.delay()));
+    }
+    Some(match error.downcast_ref::<Error>()? {
+        // The handle is at its end, in a shutdown most likely, and the message is not to blame.
+        error if error.kind() == ErrorKind::Closed => FailureClass::Retry,
+        error if !error.is_retryable() => FailureClass::Permanent,
+        error => error.retry_after().map_or(FailureClass::Retry, FailureClass::RetryAfter),
+    })
+}
+
+/// The error itself and its causes, those inside of failures too.
+fn causes<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
+    fn next<'e>(error: &&'e (dyn StdError + 'static)) -> Option<&'e (dyn StdError + 'static)> {
+        let error = *error;
+        match error.downcast_ref::<Classed>() {
+            Some(classed) => Some(&*classed.error),
+            None => error.source(),
+        }
+    }
+    std::iter::successors(Some(error), next)
+}
+
+impl fmt::Display for Classed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl fmt::Debug for Classed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Failure").field("class", &self.class).field("error", &self.error).finish()
+    }
+}
+
+/// Transparent: the source is that of the error it holds.
+impl StdError for Classed {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.error.source()
+    }
 }
 
 /// Prints the error and its causes, separated by `: `.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.source)?;
-        let mut cause = self.source.source();
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
         while let Some(error) = cause {
             write!(f, ": {error}")?;
             cause = error.source();
@@ -131,7 +196,7 @@ impl fmt::Display for Failure {
 
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Failure").field("class", &self.class).field("error", &self.source).finish()
+        self.0.fmt(f)
     }
 }
 
@@ -173,7 +238,6 @@ impl<T, E: Into<Box<dyn StdError + Send + Sync>>> OrFail<T> for Result<T, E> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ErrorKind;
 
     #[test]
     fn the_question_mark_chooses_the_class() {
@@ -181,24 +245,29 @@ mod tests {
         assert_eq!(io.class(), FailureClass::Retry);
         let too_large: Failure = Error::new(ErrorKind::TooLarge, "").into();
         assert_eq!(too_large.class(), FailureClass::Permanent);
+        let closed: Failure = Error::new(ErrorKind::Closed, "").into();
+        assert_eq!(closed.class(), FailureClass::Retry, "a message that comes again may meet one that is open");
         let busy: Failure = Error::new(ErrorKind::Full, "").with_retry_after(Duration::from_secs(2)).into();
         assert_eq!(busy.class(), FailureClass::RetryAfter(Duration::from_secs(2)));
     }
 
+    #[derive(Debug)]
+    struct Outer<E>(E);
+
+    impl<E> fmt::Display for Outer<E> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("outer")
+        }
+    }
+
+    impl<E: Cause + fmt::Debug> StdError for Outer<E> {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            Some(self.0.as_cause())
+        }
+    }
+
     #[test]
     fn a_permanent_cause_is_permanent_however_deep() {
-        #[derive(Debug)]
-        struct Outer<E>(E);
-        impl<E> fmt::Display for Outer<E> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("outer")
-            }
-        }
-        impl<E: StdError + 'static> StdError for Outer<E> {
-            fn source(&self) -> Option<&(dyn StdError + 'static)> {
-                Some(&self.0)
-            }
-        }
         let class = |error: Error| Failure::from(Outer(Outer(error))).class();
         assert_eq!(class(Error::new(ErrorKind::TooLarge, "")), FailureClass::Permanent);
         let after = Duration::from_secs(2);
@@ -207,6 +276,19 @@ mod tests {
         let unavailable = Error::new(ErrorKind::Unavailable, "").with_source(Error::new(ErrorKind::TooLarge, ""));
         assert_eq!(class(unavailable), FailureClass::Retry);
         assert_eq!(Failure::from(Outer(std::io::Error::other("x"))).class(), FailureClass::Retry);
+    }
+
+    #[test]
+    fn a_failure_inside_of_an_error_keeps_its_class_its_text_and_its_remote_error() {
+        let remote = RemoteError::new("404", "unknown carrier");
+        let inner = Failure::new(FailureClass::Drop, Outer(remote.clone()));
+        let text = inner.to_string();
+        let failure = Failure::from(Outer(Outer(inner)));
+        assert_eq!(failure.class(), FailureClass::Drop);
+        assert_eq!(failure.to_string(), format!("outer: outer: {text}"));
+        assert_eq!(failure.to_remote(), remote);
+        let failure = Failure::from(Outer(Failure::permanent(remote.clone())));
+        assert_eq!((failure.class(), failure.to_remote()), (FailureClass::Permanent, remote));
     }
 
     #[test]

@@ -11,12 +11,14 @@ mod failure;
 mod filter;
 pub mod header;
 mod headers;
+mod instance;
 mod message;
 mod metadata;
 mod next;
 mod publisher;
 mod remote;
 mod request;
+mod retry_after;
 mod scope;
 mod settle;
 mod stage;
@@ -40,10 +42,11 @@ pub use consumer::{ArcConsumer, Batch, BoxConsumer, Consumer, DynConsumer};
 pub use delivery::{Delivery, Undecodable};
 pub use error::{Error, ErrorKind, Result};
 pub use event_name::{Domain, Entity};
-pub use failure::{Failure, FailureClass, OrFail};
+pub use failure::{Cause, Failure, FailureClass, OrFail};
 pub use filter::SubjectFilter;
 pub use header::{HeaderName, HeaderValue};
 pub use headers::{AsName, Headers};
+pub use instance::Instance;
 pub use message::Message;
 pub use metadata::{Facts, Metadata};
 pub use next::next;
@@ -53,6 +56,7 @@ pub use request::{
     ArcRequester, ArcResponder, BoxReply, BoxRequester, BoxRequests, BoxResponder, DynReply, DynRequester,
     DynResponder, Reply, Requester, Responder,
 };
+pub use retry_after::RetryAfter;
 pub use scope::{Scope, Scoped};
 pub use settle::{Acker, BoxAcker, BoxSettle, DynAcker, DynSettle, IntoOutcome, NoAck, Outcome, Settle, Unreadable};
 pub use stage::{ArcStage, BoxStage, DynStage, Handler, Stage};

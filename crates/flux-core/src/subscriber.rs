@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use crate::{Backlog, BoxFuture, BoxSettle, Delivery, Result, Settle};
+use crate::{Backlog, BoxFuture, BoxSettle, Delivery, Instance, Result, Settle};
 
 /// Receives messages with payload `T`.
 ///
@@ -64,6 +64,12 @@ pub trait QueueSubscriber<T>: Subscriber<T> {
     /// As [`Subscriber::subscribe`], and [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when the group has no
     /// name, or a name the transport does not take.
     fn subscribe_group(&self, filter: &str, group: &str) -> impl Future<Output = Result<Self::Deliveries>> + Send;
+
+    /// Which transport this is a handle of: members of a group on two transports do not share. Provided: it cannot tell, and is
+    /// taken for a handle of any other transport of its type.
+    fn instance(&self) -> Option<Instance> {
+        None
+    }
 }
 
 /// The object-safe twin of [`Subscriber`].
@@ -76,6 +82,8 @@ pub trait DynSubscriber<T>: Send + Sync {
 pub trait DynQueueSubscriber<T>: DynSubscriber<T> {
     /// As [`QueueSubscriber::subscribe_group`].
     fn subscribe_group_dyn<'s>(&'s self, filter: &'s str, group: &'s str) -> BoxFuture<'s, Result<BoxDeliveries<T>>>;
+    /// As [`QueueSubscriber::instance`].
+    fn instance_dyn(&self) -> Option<Instance>;
 }
 
 /// A boxed subscriber of any transport.
@@ -96,6 +104,10 @@ impl<T: 'static, S: Subscriber<T, Deliveries: 'static>> DynSubscriber<T> for S {
 impl<T: 'static, S: QueueSubscriber<T, Deliveries: 'static>> DynQueueSubscriber<T> for S {
     fn subscribe_group_dyn<'s>(&'s self, filter: &'s str, group: &'s str) -> BoxFuture<'s, Result<BoxDeliveries<T>>> {
         Box::pin(async move { Ok(BoxDeliveries::of::<S>(self.subscribe_group(filter, group).await?)) })
+    }
+
+    fn instance_dyn(&self) -> Option<Instance> {
+        self.instance()
     }
 }
 
@@ -122,6 +134,10 @@ impl<T> QueueSubscriber<T> for dyn DynQueueSubscriber<T> + '_ {
     async fn subscribe_group(&self, filter: &str, group: &str) -> Result<Self::Deliveries> {
         self.subscribe_group_dyn(filter, group).await
     }
+
+    fn instance(&self) -> Option<Instance> {
+        self.instance_dyn()
+    }
 }
 
 macro_rules! through_pointer {
@@ -143,6 +159,10 @@ macro_rules! through_pointer {
         impl<T, S: QueueSubscriber<T> + ?Sized> QueueSubscriber<T> for $pointer {
             fn subscribe_group(&self, filter: &str, group: &str) -> impl Future<Output = Result<Self::Deliveries>> + Send {
                 (**self).subscribe_group(filter, group)
+            }
+
+            fn instance(&self) -> Option<Instance> {
+                (**self).instance()
             }
         }
     )*};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Backlog, Forwarded, Message, Publisher, QueueSubscriber, Result, Subscriber};
+use crate::{Backlog, Forwarded, Instance, Message, Publisher, QueueSubscriber, Result, Subscriber};
 
 /// Two halves as one transport: publishes through `P`, subscribes through `S`.
 ///
@@ -63,5 +63,9 @@ impl<T, P: Send + Sync, S: Subscriber<T>> Subscriber<T> for Topic<P, S> {
 impl<T, P: Send + Sync, S: QueueSubscriber<T>> QueueSubscriber<T> for Topic<P, S> {
     async fn subscribe_group(&self, filter: &str, group: &str) -> Result<S::Deliveries> {
         self.subscriber.subscribe_group(filter, group).await
+    }
+
+    fn instance(&self) -> Option<Instance> {
+        self.subscriber.instance()
     }
 }

@@ -5,6 +5,7 @@ mod request;
 mod subscriber;
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, TryLockError};
 
 use crate::{Codec, Error, ErrorKind, Result, Subject, Telemetry, Unreadable};
@@ -72,6 +73,15 @@ impl<W: fmt::Debug, C: fmt::Debug> fmt::Debug for Typed<W, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Typed").field("wire", &self.wire).field("codec", &self.codec).finish_non_exhaustive()
     }
+}
+
+/// Runs a codec. One that panics, as a hand-written `Deserialize` may, has failed: one message must not end a subscription.
+fn caught<R>(run: impl FnOnce() -> Result<R>) -> Result<R> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message");
+        Err(Error::new(ErrorKind::Codec, format!("the codec panicked: {text}")))
+    })
 }
 
 /// Why a payload did not decode.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use flux_core::{
-    Backlog, Delivery, Error, ErrorKind, Message, Metadata, NoAck, QueueSubscriber, Result, SubjectFilter, Subscriber,
+    Backlog, Delivery, Error, ErrorKind, Instance, Message, Metadata, NoAck, QueueSubscriber, Result, SubjectFilter,
+    Subscriber,
 };
 use futures_core::Stream;
 
@@ -47,6 +48,10 @@ impl<T: Clone + Send + 'static> QueueSubscriber<T> for Mem {
         }
         let receiver = self.shared().join(filter, Some(group)).map_err(|error| error.with_operation("subscribe"))?;
         Ok(MemDeliveries { receiver })
+    }
+
+    fn instance(&self) -> Option<Instance> {
+        Some(Instance::of(self.shared()).for_payload::<T>())
     }
 }
 

@@ -2,6 +2,8 @@
 
 use flux_core::{Failure, FailureClass};
 
+use crate::guard::{caught, text_of};
+
 /// What the ladder, the metrics and a dead letter need to know of a failure.
 pub(crate) struct Fault {
     pub(crate) class: &'static str,
@@ -10,9 +12,12 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    /// What the handler returned.
-    pub(crate) fn of(failure: &Failure) -> Self {
-        Self { class: failure.class().as_str(), text: failure.to_string(), then: failure.class() }
+    /// What the handler returned. The conversion and the text are the user's code too.
+    pub(crate) fn of(error: impl Into<Failure>) -> Self {
+        match caught(|| error.into()) {
+            Ok(failure) => Self { class: failure.class().as_str(), text: text_of(&failure), then: failure.class() },
+            Err(panic) => Self::retry("panic", panic),
+        }
     }
 
     /// Worth another attempt.

@@ -66,8 +66,21 @@ pub(crate) fn poll_caught<F: Future + ?Sized>(
     }
 }
 
+/// Runs code of the user's that is no future: a conversion, a listener, the text of an error.
+///
+/// # Errors
+/// What the panic said.
+pub(crate) fn caught<R>(run: impl FnOnce() -> R) -> Result<R, String> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| panic_text(payload.as_ref()))
+}
+
+/// The text of an error, even of one that cannot be printed.
+pub(crate) fn text_of(error: &impl ToString) -> String {
+    caught(|| error.to_string()).unwrap_or_else(|panic| format!("the error panicked when it was printed: {panic}"))
+}
+
 /// What a panic said.
-pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> String {
+fn panic_text(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("the panic had no message").to_owned()

@@ -138,7 +138,7 @@ impl Handle {
         self.pause_all(route, false)
     }
 
-    /// Asks the router to drain and stop, as its shutdown signal does.
+    /// Asks the router to drain and stop, as its shutdown signal does. Asking again changes nothing.
     pub fn stop(&self) {
         self.0.stop.ask();
     }

@@ -5,14 +5,13 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::future::poll_fn;
 use std::hash::{BuildHasher, Hash, RandomState};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
 use flux_core::{BoxFuture, Message};
 use tokio::sync::{Mutex as Turns, OwnedMutexGuard};
 
-use crate::guard::panic_text;
+use crate::guard::caught;
 
 /// From a message to the hash of its key. Different keys with the same hash take turns too, which costs time only.
 #[derive(Clone)]
@@ -29,7 +28,7 @@ impl<T> KeyOf<T> {
     /// # Errors
     /// The text of the panic, when the key function does not know what to do with this message.
     pub(crate) fn hash(&self, message: &Message<T>) -> Result<u64, String> {
-        catch_unwind(AssertUnwindSafe(|| (self.0)(message))).map_err(|panic| panic_text(&*panic))
+        caught(|| (self.0)(message))
     }
 }
 

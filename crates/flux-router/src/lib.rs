@@ -48,3 +48,5 @@ pub use router::Router;
 pub use shutdown::SecondSignal;
 #[cfg(feature = "signal")]
 pub use shutdown::shutdown_signal;
+#[doc(no_inline)]
+pub use tower_layer::layer_fn;

@@ -17,7 +17,7 @@ use crate::case::Case;
 use crate::dead_letter::{DeadLetters, Reason, is_dead_letter};
 use crate::event::Event;
 use crate::fault::Fault;
-use crate::guard::{Acking, Ended, guard, poll_caught};
+use crate::guard::{Acking, Ended, guard, poll_caught, text_of};
 use crate::handler::METADATA;
 use crate::metrics::{Counters, count};
 use crate::shared::Shared;
@@ -105,7 +105,8 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
         let run = pin!(async {
             let payload = if keep { payload.clone() } else { payload.take() };
             let payload = payload.expect("the payload is there as long as the handler may be called");
-            stage.process(Message { subject: subject.clone(), headers: headers.clone(), payload }).await
+            let out = stage.process(Message { subject: subject.clone(), headers: headers.clone(), payload }).await?;
+            Ok::<_, H::Error>(out.into_outcome())
         });
         let mut run = pin!(scope.run(run));
         let mut heart = Acking(acker.as_mut(), metadata);
@@ -118,11 +119,11 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
             }
         };
         let fault = match ended {
-            Ended::Done(Ok(out)) => {
+            Ended::Done(Ok(outcome)) => {
                 processing.finish(None);
-                return Ok(out.into_outcome());
+                return Ok(outcome);
             }
-            Ended::Done(Err(error)) => Fault::of(&error.into()),
+            Ended::Done(Err(error)) => Fault::of(error),
             Ended::Panicked(text) => Fault::retry("panic", text),
             Ended::TimedOut(limit) => Fault::retry("timeout", format!("the handler took longer than {limit:?}")),
         };
@@ -155,7 +156,7 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
         };
         count(&self.counters.undecodable);
         self.emit(&undecodable.message.headers, &Event::Broken { error: &error });
-        let fault = Fault::permanent("undecodable", Failure::permanent(error).to_string());
+        let fault = Fault::permanent("undecodable", text_of(&Failure::permanent(error)));
         let Delivery { message, metadata, acker, .. } = *undecodable;
         let Message { subject, headers, payload } = message;
         match self.undecodable {
@@ -212,8 +213,7 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
         };
         let reason = Reason { class: fault.class, text: &fault.text, attempts: attempt, route: &self.shared.name };
         let stored = match letters.address(given_up, &reason, &case.metadata) {
-            Ok(letter) if case.redelivers() && !case.comes_again() => self.store_the_last(letters, letter, case).await,
-            Ok(letter) => letters.store(letter).await,
+            Ok(letter) => self.store(letters, letter, case).await,
             Err(error) => Err(error),
         };
         match stored {
@@ -231,32 +231,38 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
         }
     }
 
-    /// Stores the dead letter of a message that the transport delivers no more. Nobody else will have it, so it is held until that
-    /// succeeds, or the route is to stop and it has not.
-    async fn store_the_last<A: Settle>(
+    /// Stores a dead letter; until that is done the transport is told that the message is being worked on. If the transport delivers
+    /// it no more, nobody else will have it: then it is held until it is stored, or the route is to stop.
+    async fn store<A: Settle>(
         &self,
         letters: &DeadLetters<T>,
         letter: Message<Forwarded<T>>,
         case: &mut Case<T, A>,
     ) -> Result<()> {
+        let is_last = case.redelivers() && !case.comes_again();
         let Case { subject, headers, metadata, acker, .. } = case;
         let storing = pin!(async move {
-            for pause in 1.. {
-                match letters.store(letter.clone()).await {
-                    Err(error) if !self.shared.stop.is_asked() => {
+            let mut attempt = 0;
+            loop {
+                let stored = letters.store(letter.clone()).await;
+                match &stored {
+                    Err(error) if is_last && !self.shared.stop.is_asked() => {
+                        attempt += 1;
                         count(&self.counters.retried);
-                        self.emit(headers, &Event::NotDeadLettered { subject, error: Some(&error) });
-                        self.wait(self.ladder.delay(pause)).await;
+                        self.emit(headers, &Event::NotDeadLettered { subject, error: Some(error) });
+                        self.wait(self.ladder.delay(attempt)).await;
                     }
-                    stored => return stored,
+                    _ => return stored,
                 }
             }
-            Ok(())
         });
         match guard(storing, None, &mut Acking(acker.as_mut(), metadata)).await {
             Ended::Done(stored) => stored,
-            Ended::Panicked(text) => Err(Error::new(ErrorKind::Other, format!("the publisher panicked: {text}"))),
-            Ended::TimedOut(_) => unreachable!("it has no limit of time"),
+            Ended::Panicked(text) => {
+                Err(Error::new(ErrorKind::Other, format!("the publisher of dead letters panicked: {text}")))
+            }
+            // There is no limit: the transport behind the publisher has its own.
+            Ended::TimedOut(_) => Err(Error::new(ErrorKind::TimedOut, "the dead letter took too long to store")),
         }
     }
 

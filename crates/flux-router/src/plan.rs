@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::fmt;
 use std::sync::Arc;
 
-use flux_core::{BoxFuture, Result, SubjectFilter};
+use flux_core::{BoxFuture, Instance, Result, SubjectFilter};
 
 use crate::shared::Shared;
 
@@ -22,8 +22,16 @@ pub struct Plan {
     /// Whether the route answers requests.
     pub(crate) answers: bool,
     /// Filter, queue group and transport: two routes with the same three would take each other's messages.
-    pub(crate) exclusive: Option<(String, String, TypeId)>,
+    pub(crate) exclusive: Option<(String, String, Transport)>,
     pub(crate) made: Result<(SubjectFilter, Box<dyn Start>)>,
+}
+
+/// A transport, as far as it can be told from others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Transport {
+    Known(Instance),
+    /// One of this type. Two routes that may share a group by mistake are refused.
+    OfType(TypeId),
 }
 
 impl fmt::Debug for Plan {

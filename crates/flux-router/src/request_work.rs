@@ -8,7 +8,8 @@ use flux_core::telemetry::Relation;
 use flux_core::{Delivery, Error, Failure, Message, Outcome, RemoteError, Reply, Scope, Stage, Telemetry};
 
 use crate::event::Event;
-use crate::guard::{Ended, Silent, guard};
+use crate::fault::Fault;
+use crate::guard::{Ended, Silent, caught, guard, text_of};
 use crate::handler::METADATA;
 use crate::metrics::{Counters, count};
 use crate::shared::Shared;
@@ -58,9 +59,9 @@ impl<H: Send + Sync> RequestWork<H> {
                 Ok(answer)
             }
             Ended::Done(Err(error)) => {
-                let failure: Failure = error.into();
-                counters.fail(failure.class().as_str(), failure.class());
-                Err((failure.class().as_str(), failure.to_remote()))
+                let (fault, remote) = refusal(error);
+                counters.fail(fault.class, fault.then);
+                Err((fault.class, remote))
             }
             Ended::Panicked(text) => {
                 count(&counters.failed_panic);
@@ -86,7 +87,7 @@ impl<H: Send + Sync> RequestWork<H> {
         if let Some(undecodable) = error.take_undecodable() {
             count(&self.counters.undecodable);
             self.counters.complete();
-            let reason = Failure::permanent(error).to_string();
+            let reason = text_of(&Failure::permanent(error));
             self.answered(undecodable.settle(Outcome::term(reason)).await);
         }
     }
@@ -97,4 +98,18 @@ impl<H: Send + Sync> RequestWork<H> {
             self.shared.emit(&Event::Unsettled { error: &error });
         }
     }
+}
+
+/// What the route and the requester are told of an error. The conversion and the text are the user's code too.
+fn refusal(error: impl Into<Failure>) -> (Fault, RemoteError) {
+    let failure = match caught(|| error.into()) {
+        Ok(failure) => failure,
+        Err(panic) => {
+            let remote = RemoteError::new(RemoteError::INTERNAL, format!("the handler's error panicked: {panic}"));
+            return (Fault::retry("panic", panic), remote);
+        }
+    };
+    let remote = caught(|| failure.to_remote());
+    let remote = remote.unwrap_or_else(|_| RemoteError::new(RemoteError::INTERNAL, text_of(&failure)));
+    (Fault::of(failure), remote)
 }

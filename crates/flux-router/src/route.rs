@@ -17,7 +17,7 @@ use crate::dead_letter::DeadLetters;
 use crate::handler::IntoHandler;
 use crate::key_order::{KeyOf, KeyOrder};
 use crate::message_work::MessageWork;
-use crate::plan::{AddRoute, Plan, Start, Work};
+use crate::plan::{AddRoute, Plan, Start, Transport, Work};
 use crate::shared::Shared;
 use crate::source::{Feed, Source};
 use crate::{Ladder, worker};
@@ -71,6 +71,7 @@ pub struct Route<T, B: Subscriber<T>, H, M, L = Identity> {
     layer: L,
     subscribe: Subscribe<T, B>,
     group: Option<String>,
+    transport: Transport,
     concurrency: usize,
     key: Option<KeyOf<T>>,
     ladder: Ladder,
@@ -105,6 +106,7 @@ where
             layer: Identity::new(),
             subscribe: |bus, filter, _| Box::pin(async move { bus.subscribe(filter.as_str()).await }),
             group: None,
+            transport: Transport::OfType(TypeId::of::<B>()),
             concurrency: 1,
             key: None,
             ladder: Ladder::default(),
@@ -191,6 +193,7 @@ where
         B: QueueSubscriber<T>,
     {
         self.group = Some(group.into());
+        self.transport = self.bus.instance().map_or(self.transport, Transport::Known);
         self.subscribe = |bus, filter, group| {
             Box::pin(async move { bus.subscribe_group(filter.as_str(), &group.unwrap_or_default()).await })
         };
@@ -207,6 +210,7 @@ where
             layer: Stack::new(self.layer, layer),
             subscribe: self.subscribe,
             group: self.group,
+            transport: self.transport,
             concurrency: self.concurrency,
             key: self.key,
             ladder: self.ladder,
@@ -257,7 +261,7 @@ where
     fn plan(self, state: S, outer: &O) -> Plan {
         let is_named = self.name.is_some();
         let name = self.name.clone().unwrap_or_else(|| self.filter.clone());
-        let exclusive = self.group.clone().map(|group| (self.filter.clone(), group, TypeId::of::<B>()));
+        let exclusive = self.group.clone().map(|group| (self.filter.clone(), group, self.transport));
         let made = self.check().and_then(|(filter, subject)| {
             let stage = self.handler.into_stage(&filter, state)?;
             let stage = outer.layer(self.layer.layer(stage));

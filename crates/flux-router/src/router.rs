@@ -128,7 +128,7 @@ impl<S: Clone, L> Router<S, L> {
     }
 
     /// Calls `listener` with the name of the route when something happens that an operator should hear of. It is called
-    /// from the workers, so it must not block.
+    /// from the workers, so it must not block. When it panics, that event is lost and nothing else.
     pub fn on_event(mut self, listener: impl Fn(&str, &Event<'_>) + Send + Sync + 'static) -> Self {
         self.listener = Some(Arc::new(listener));
         self
@@ -176,7 +176,8 @@ impl<S: Clone, L> Router<S, L> {
 
     /// Runs until `shutdown` is done, then drains.
     ///
-    /// `shutdown` may be any future. When it is [`shutdown_signal`](crate::shutdown_signal), a second signal cuts the drain short.
+    /// `shutdown` may be any future. When it is [`shutdown_signal`](crate::shutdown_signal), a second signal cuts the drain short, also
+    /// one that [`Handle::stop`] or a route that failed began; the first signal then changes nothing.
     ///
     /// # Cancel safety
     /// Dropping the future drops the handlers where they are; a transport that redelivers delivers their messages again.

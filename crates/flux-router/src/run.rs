@@ -1,7 +1,7 @@
 //! Runs checked routes: start all, watch all, drain all.
 
-use std::future::Future;
-use std::pin::pin;
+use std::future::{Future, pending};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,19 +68,14 @@ where
     }
     handle.enter(Phase::Live);
 
-    #[expect(clippy::async_yields_async, reason = "the second signal is waited for only after the first")]
-    let asked = async {
-        match race(pin!(shutdown), stop.asked()).await {
-            First::Left(output) => output.into(),
-            First::Right(()) => SecondSignal::from(()),
-        }
-    };
-    let (second, mut result) = match race(pin!(finish(&mut tasks)), asked).await {
-        First::Left(result) => (SecondSignal::from(()), result),
-        First::Right(second) => (second, Ok(())),
+    let mut signals = Signals { shutdown: Some(Box::pin(shutdown)), second: None };
+    let asked = async { race(pin!(signals.first()), stop.asked()).await };
+    let mut result = match race(pin!(finish(&mut tasks)), asked).await {
+        First::Left(result) => result,
+        First::Right(_) => Ok(()),
     };
     stop.ask();
-    let cut = async { race(pin!(sleep(drain)), second).await };
+    let cut = async { race(pin!(sleep(drain)), signals.second()).await };
     if let First::Left(drained) = race(pin!(finish_all(&mut tasks)), cut).await {
         result = result.and(drained);
     }
@@ -95,6 +90,32 @@ where
         shared.iter().map(|part| RouteReport { name: part.name.clone(), metrics: part.metrics() }).collect();
     let withheld = routes.iter().map(|route| route.metrics.in_flight).sum();
     result.map(|()| Report { routes, withheld })
+}
+
+/// The signals from outside. The first asks for a drain, whether or not one is under way for another reason; the second
+/// cuts it short.
+struct Signals<F> {
+    /// Gone once it is done.
+    shutdown: Option<Pin<Box<F>>>,
+    second: Option<SecondSignal>,
+}
+
+impl<F: Future<Output: Into<SecondSignal>>> Signals<F> {
+    async fn first(&mut self) {
+        if let Some(shutdown) = &mut self.shutdown {
+            let output = shutdown.as_mut().await;
+            self.second = Some(output.into());
+            self.shutdown = None;
+        }
+    }
+
+    async fn second(&mut self) {
+        self.first().await;
+        match &mut self.second {
+            Some(second) => second.await,
+            None => pending().await,
+        }
+    }
 }
 
 /// Waits until every worker has ended by itself, or one has failed.

@@ -9,6 +9,7 @@ use flux_core::{Backlog, Outstanding, Result, SubjectFilter};
 
 use crate::RouteMetrics;
 use crate::event::{Event, Listener};
+use crate::guard::caught;
 use crate::metrics::{Counters, Workers};
 #[cfg(feature = "telemetry")]
 use crate::standing::Standing;
@@ -58,11 +59,12 @@ impl Shared {
         }
     }
 
+    /// Tells those who listen. One that panics, be it at the text of an error, has had its say: the panic hook printed it.
     pub(crate) fn emit(&self, event: &Event<'_>) {
         #[cfg(feature = "tracing")]
-        crate::log::log(&self.name, event);
+        let _ = caught(|| crate::log::log(&self.name, event));
         if let Some(listener) = &self.listener {
-            listener(&self.name, event);
+            let _ = caught(|| listener(&self.name, event));
         }
     }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
-use flux_core::Failure;
+use flux_core::{Cause, Failure};
 
 /// A stage failed, and this is which; see [`Named`](crate::Named).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,8 @@ impl<E> StageError<E> {
         self.error
     }
 
-    /// As a handler's failure, of the class the error has by itself: `handler.named("book").map_err(StageError::into_failure)`.
+    /// As a handler's failure, of the class the error has by itself. `?` and the router do so for a [`Failure`] and for any
+    /// error; this is for a type that is neither and converts to one.
     pub fn into_failure(self) -> Failure
     where
         E: Into<Failure>,
@@ -51,9 +52,9 @@ impl<E> fmt::Display for StageError<E> {
     }
 }
 
-impl<E: StdError + 'static> StdError for StageError<E> {
+impl<E: Cause + fmt::Debug> StdError for StageError<E> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(&self.error)
+        Some(self.error.as_cause())
     }
 }
 
@@ -117,9 +118,9 @@ impl<E> fmt::Display for IndexedError<E> {
     }
 }
 
-impl<E: StdError + 'static> StdError for IndexedError<E> {
+impl<E: Cause + fmt::Debug> StdError for IndexedError<E> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(&self.error)
+        Some(self.error.as_cause())
     }
 }
 
@@ -152,7 +153,8 @@ impl<E> FanOutError<E> {
         self.failures
     }
 
-    /// As a handler's failure, of the class of the first one: `FanOut::new(handlers).map_err(FanOutError::into_failure)`.
+    /// As a handler's failure, of the class of the first one. `?` and the router do so for a [`Failure`] and for any error; this is
+    /// for a type that is neither and converts to one.
     #[must_use]
     pub fn into_failure(mut self) -> Failure
     where
@@ -181,8 +183,8 @@ impl<E> fmt::Display for FanOutError<E> {
     }
 }
 
-impl<E: StdError + 'static> StdError for FanOutError<E> {
+impl<E: Cause + fmt::Debug> StdError for FanOutError<E> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.failures.first().map(|failure| &failure.error as _)
+        self.failures.first().map(|failure| failure.error.as_cause())
     }
 }

@@ -223,6 +223,19 @@ async fn a_call_is_a_span_and_its_calls_are_children() {
     assert_eq!(attributes, ["eu", "alloc::string::String"]);
 }
 
+#[tokio::test]
+async fn a_dropped_call_ends_its_span() {
+    LazyLock::force(&SDK);
+    let ended = || SDK.spans.get_finished_spans().unwrap().into_iter().filter(|span| span.name == "left").count();
+    let traced = half.traced("left");
+    {
+        let mut call = std::pin::pin!(traced.process(99));
+        poll_once(call.as_mut());
+        assert_eq!(ended(), 0, "it is still under way");
+    }
+    assert_eq!(ended(), 1);
+}
+
 #[cfg(feature = "spawn")]
 #[tokio::test]
 async fn a_task_is_part_of_the_trace_that_started_it() {

@@ -8,8 +8,8 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use flux_core::{
-    BoxFuture, Delivery, Error, ErrorKind, Message, Outcome, QueueSubscriber, Result, Settle, Subject, Subscriber,
-    Unreadable, header,
+    BoxFuture, Delivery, Error, ErrorKind, Instance, Message, Outcome, QueueSubscriber, Result, Settle, Subject,
+    Subscriber, Unreadable, header,
 };
 use futures_core::Stream;
 use pin_project_lite::pin_project;
@@ -35,6 +35,10 @@ impl<W: Subscriber<Bytes, Deliveries: 'static>> Subscriber<Bytes> for Webhooks<W
 impl<W: QueueSubscriber<Bytes, Deliveries: 'static>> QueueSubscriber<Bytes> for Webhooks<W> {
     async fn subscribe_group(&self, filter: &str, group: &str) -> Result<Self::Deliveries> {
         Ok(self.check(self.wire.subscribe_group(filter, group).await?))
+    }
+
+    fn instance(&self) -> Option<Instance> {
+        self.wire.instance()
     }
 }
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use super::{Scratch, why};
+use super::{Scratch, caught, why};
 use crate::{
     BoxSettle, Codec, Delivery, Message, Outcome, RemoteError, Reply, Requester, Responder, Result, Scope, Settle,
     Typed, Unreadable,
@@ -91,7 +91,7 @@ where
     A: Reply<Bytes>,
     C: Codec<Req>,
 {
-    match shared.codec.decode_as(request.message.headers.content_type(), &request.message.payload) {
+    match caught(|| shared.codec.decode_as(request.message.headers.content_type(), &request.message.payload)) {
         Ok(value) => {
             let Delivery { message, metadata, acker, .. } = request;
             let (rest, bytes) = message.take();
@@ -125,7 +125,7 @@ where
         };
         let (mut rest, value) = answer.take();
         let Shared { codec, scratch } = &*self.shared;
-        match scratch.with(|buffer| codec.to_bytes(value, buffer)) {
+        match caught(|| scratch.with(|buffer| codec.to_bytes(value, buffer))) {
             Ok(bytes) => {
                 rest.headers.set_content_type(codec.content_type());
                 self.reply.reply(Ok(rest.map(|()| bytes))).await

@@ -11,10 +11,10 @@ use bytes::Bytes;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use super::why;
+use super::{caught, why};
 use crate::{
-    Backlog, Batch, BoxSettle, Codec, Consumer, Delivery, Error, Message, QueueSubscriber, Result, Settle, Subscriber,
-    Typed,
+    Backlog, Batch, BoxSettle, Codec, Consumer, Delivery, Error, Instance, Message, QueueSubscriber, Result, Settle,
+    Subscriber, Typed,
 };
 
 impl<T, W, C> Subscriber<T> for Typed<W, C>
@@ -43,6 +43,10 @@ where
 {
     async fn subscribe_group(&self, filter: &str, group: &str) -> Result<Self::Deliveries> {
         Ok(TypedDeliveries::new(self.wire.subscribe_group(filter, group).await?, self.codec.clone()))
+    }
+
+    fn instance(&self) -> Option<Instance> {
+        self.wire.instance()
     }
 }
 
@@ -105,7 +109,7 @@ impl<T, D, C: fmt::Debug> fmt::Debug for TypedDeliveries<T, D, C> {
 
 #[inline]
 fn decode<T, A: Settle, C: Codec<T>>(codec: &C, delivery: Delivery<Bytes, A>) -> Result<Delivery<T, A>> {
-    match codec.decode_as(delivery.message.headers.content_type(), &delivery.message.payload) {
+    match caught(|| codec.decode_as(delivery.message.headers.content_type(), &delivery.message.payload)) {
         Ok(value) => {
             let Delivery { message: Message { subject, headers, payload }, metadata, acker, .. } = delivery;
             let message = Message { subject, headers, payload: value };

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use flux_core::{
-    Backlog, Batch, BoxFuture, Consumer, Error, ErrorKind, Outstanding, QueueSubscriber, Result, SubjectFilter,
-    Subscriber, Typed,
+    Backlog, Batch, BoxFuture, Consumer, Error, ErrorKind, Instance, Outstanding, QueueSubscriber, Result,
+    SubjectFilter, Subscriber, Typed,
 };
 
 use super::config::ConsumerConfig;
@@ -131,6 +131,10 @@ impl QueueSubscriber<Bytes> for MemStream {
     async fn subscribe_group(&self, filter: &str, group: &str) -> Result<StreamDeliveries> {
         SubjectFilter::new(filter)?;
         Ok(StreamDeliveries::new(self.consumer(ConsumerConfig::durable(group).with_filter(filter))?))
+    }
+
+    fn instance(&self) -> Option<Instance> {
+        Some(Instance::of(&self.0))
     }
 }
 

@@ -1,10 +1,13 @@
 //! Mistakes in a route are errors that name it, before anything is subscribed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use flux_core::{ErrorKind, Failure, Message};
-use flux_mem::Mem;
+use flux_core::{ArcQueueSubscriber, ErrorKind, Failure, Message};
+use flux_mem::{Mem, StreamConfig};
 use flux_router::{Ladder, RequestRoute, Route, Router, State, Tokens};
+
+use crate::digits::Digits;
 
 async fn ok(_: Message<u64>) -> Result<(), Failure> {
     Ok(())
@@ -46,6 +49,28 @@ async fn each_mistake_is_named_with_its_route() {
     refused(&Router::new().respond("quotes.*", &bus, answer), &["request route `quotes.*`", "wildcard"]);
     refused(&Router::new().add(RequestRoute::new("q", &bus, answer).concurrency(0)), &["request route `q`"]);
     Router::new().add(RequestRoute::new("quotes.*", &bus, answer).with_wildcards()).check().unwrap();
+}
+
+#[tokio::test]
+async fn a_queue_group_is_one_per_transport_and_type() {
+    async fn text(_: Message<String>) -> Result<(), Failure> {
+        Ok(())
+    }
+    let (bus, other) = (Mem::new(), Mem::new());
+    let of = |bus: &Mem| Route::new("orders.*", bus, ok).queue_group("g");
+    Router::new().add(of(&bus)).add(of(&other)).check().expect("two buses");
+    Router::new().add(of(&bus)).add(Route::new("orders.*", &bus, text).queue_group("g")).check().expect("two types");
+    refused(&Router::new().add(of(&bus)).add(of(&bus.clone())), &["queue group, `g`"]);
+    let shared: ArcQueueSubscriber<u64> = Arc::new(bus.clone());
+    let through_dyn = || Route::receiving("orders.*", &shared, ok).queue_group("g");
+    refused(&Router::new().add(of(&bus)).add(through_dyn()), &["queue group, `g`"]);
+    Router::new().add(of(&other)).add(through_dyn()).check().expect("two buses, one behind a pointer");
+
+    let stream = || Mem::stream(StreamConfig::new("s", ["orders.*"])).unwrap().typed(Digits);
+    let (one, two) = (stream(), stream());
+    let of = |stream| Route::receiving("orders.*", stream, ok).queue_group("g");
+    Router::new().add(of(&one)).add(of(&two)).check().expect("two streams");
+    refused(&Router::new().add(of(&one)).add(of(&one.clone())), &["queue group, `g`"]);
 }
 
 #[tokio::test]

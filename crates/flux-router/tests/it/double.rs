@@ -33,6 +33,8 @@ pub(crate) struct Script {
     subscriptions: Arc<Mutex<VecDeque<Result<UnboundedReceiver<Item>>>>>,
     log: Arc<Mutex<Vec<(Instant, Did)>>>,
     refuse: Arc<Mutex<u32>>,
+    /// How long the peer takes to store what is published.
+    stores_for: Duration,
     written: Arc<Notify>,
     /// Whether the transport tells its backlog, and confirms settlements.
     confirms: bool,
@@ -42,6 +44,11 @@ impl Script {
     /// One that has to be asked to confirm settlements.
     pub(crate) fn confirming() -> Self {
         Self { confirms: true, ..Self::default() }
+    }
+
+    /// One whose peer takes this long to store what is published.
+    pub(crate) fn storing_for(stores_for: Duration) -> Self {
+        Self { stores_for, ..Self::default() }
     }
 
     /// Prepares the next subscription; what is sent to the sender is delivered.
@@ -74,6 +81,13 @@ impl Script {
         metadata.sequence = Some(7);
         let acker = Record { number: message.payload, script: self.clone() };
         Ok(Delivery::new(message, metadata, acker))
+    }
+
+    fn refuses(&self) -> bool {
+        let mut refuse = self.refuse.lock().unwrap();
+        let refuses = *refuse > 0;
+        *refuse = refuse.saturating_sub(1);
+        refuses
     }
 
     pub(crate) fn write(&self, did: Did) {
@@ -131,12 +145,12 @@ impl Publisher<u64> for Script {
     type Receipt = ();
 
     async fn send(&self, message: Message<u64>) -> Result<()> {
-        let mut refuse = self.refuse.lock().unwrap();
-        if *refuse > 0 {
-            *refuse -= 1;
+        if self.refuses() {
             return Err(Error::new(ErrorKind::Unavailable, "the peer is away"));
         }
-        drop(refuse);
+        if !self.stores_for.is_zero() {
+            tokio::time::sleep(self.stores_for).await;
+        }
         self.write(Did::Published(message));
         Ok(())
     }

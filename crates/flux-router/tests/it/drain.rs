@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flux_core::{Error, ErrorKind, Failure, Message};
-use flux_router::{Router, SecondSignal};
+use flux_router::{Handle, Report, Router, SecondSignal};
 use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinHandle;
 
 use crate::double::{Did, Script, ack, idle};
+
+type Running = JoinHandle<flux_core::Result<Report>>;
 
 #[tokio::test(start_paused = true)]
 async fn a_drain_finishes_what_was_taken_and_flushes_last() {
@@ -97,6 +100,42 @@ async fn a_second_signal_cuts_the_drain_short() {
     let report = router.run_until(signals).await.unwrap();
     assert_eq!(started.elapsed().as_secs(), 2, "not the 30 s of a drain");
     assert_eq!(report.withheld, 1);
+}
+
+/// A router whose one handler never ends, its future of signals, and the handle.
+async fn hangs_until(signals: impl Future<Output: Into<SecondSignal>> + Send + 'static) -> (Handle, Running) {
+    let script = Script::default();
+    let sender = script.subscription();
+    sender.send(script.delivery(1, 1)).unwrap();
+    let hangs = |_: Message<u64>| std::future::pending::<Result<(), Failure>>();
+    let router = Router::new().route("numbers.*", &script, hangs);
+    let handle = router.handle();
+    let running = tokio::spawn(router.run_until(signals));
+    handle.ready().await.unwrap();
+    idle().await;
+    (handle, running)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_signal_cuts_a_drain_short_that_the_program_asked_for() {
+    let signals = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        SecondSignal::when(tokio::time::sleep(Duration::from_secs(2)))
+    };
+    let started = tokio::time::Instant::now();
+    let (handle, running) = hangs_until(signals).await;
+    handle.stop();
+    assert_eq!(running.await.unwrap().unwrap().withheld, 1);
+    assert_eq!(started.elapsed().as_secs(), 5, "the first signal asks for what is under way, the second for haste");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_signal_after_a_stop_leaves_the_drain_its_time() {
+    let started = tokio::time::Instant::now();
+    let (handle, running) = hangs_until(tokio::time::sleep(Duration::from_secs(3))).await;
+    handle.stop();
+    assert_eq!(running.await.unwrap().unwrap().withheld, 1);
+    assert_eq!(started.elapsed().as_secs(), 30);
 }
 
 #[tokio::test(start_paused = true)]

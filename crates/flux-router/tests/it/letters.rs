@@ -1,5 +1,7 @@
 //! Dead letters: stored before the original is let go, and with everything an operator needs on them.
 
+use std::time::Duration;
+
 use flux_core::{Delivery, Error, ErrorKind, Failure, Message, Outcome, header};
 use flux_router::{Ladder, Report, Route, Router, Undecodable};
 
@@ -94,6 +96,18 @@ async fn the_original_is_not_acked_when_the_letter_was_not_stored() {
     let report = run(&script, Route::new("numbers.*", &script, fail), 1).await;
     assert!(matches!(script.log()[0], Did::Settled(1, Outcome::NakAfter(_))), "{:?}", script.log());
     assert_eq!((report.total().dead_lettered, report.total().lost), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_transport_hears_of_progress_while_a_letter_is_being_stored() {
+    let script = Script::storing_for(Duration::from_secs(35));
+    let sender = script.subscription();
+    sender.send(script.delivery(1, 1)).unwrap();
+    run(&script, Route::new("numbers.*", &script, fail), 5).await;
+    let log = script.log();
+    assert_eq!(log[..3], [Did::Progress(1), Did::Progress(1), Did::Progress(1)], "every 10 of the 30 s to settle");
+    assert!(matches!(log[3], Did::Published(_)), "{log:?}");
+    assert_eq!(log[4], ack(1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,6 +15,7 @@ mod ladder;
 mod letters;
 mod options;
 mod order;
+mod panics;
 mod rebuild;
 mod settled;
 mod signals;

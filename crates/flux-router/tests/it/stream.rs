@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use flux_core::{ErrorKind, Failure, Message, Publisher as _, Typed, header};
+use flux_core::{ErrorKind, Failure, HeaderValue, Message, Publisher as _, Requester as _, Topic, Typed, header};
 use flux_mem::{ConsumerConfig, Discard, Mem, MemConsumer, MemStream, StreamConfig};
 use flux_router::{Ladder, Route, Router};
 use tokio::time::Instant;
@@ -25,6 +25,11 @@ fn stream() -> MemStream {
 /// The consumer that survives its routers.
 fn durable(stream: &MemStream) -> Typed<MemConsumer, Digits> {
     stream.consumer(ConsumerConfig::durable("work").with_filter("numbers.>")).unwrap().typed(Digits)
+}
+
+/// The same, with the stream for its dead letters.
+fn durable_topic(stream: &MemStream) -> Topic<Typed<MemStream, Digits>, Typed<MemConsumer, Digits>> {
+    Topic::new(stream.clone().typed(Digits), durable(stream))
 }
 
 /// Runs a handler that takes whatever is left, however often it was delivered before, and returns what it got.
@@ -234,6 +239,81 @@ async fn a_payload_too_large_for_the_next_hop_is_a_letter_at_once() {
     assert_eq!(letters[0].headers.get(&header::ERROR_CLASS), Some("permanent"));
     handle.stop();
     running.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_makes_a_bad_subject_or_header_leaves_a_letter_at_once() {
+    for (subject, header, kind) in [
+        ("next..x", "fine".to_owned(), "`next..x` is not a valid subject"),
+        ("next.x", "a\r\nX-Evil: 1".to_owned(), "control"),
+        ("next.x", "y".repeat(HeaderValue::MAX_LEN + 1), "over the limit of 65535"),
+    ] {
+        let stream = stream();
+        let onward = stream.clone();
+        let route = Route::new("numbers.>", &stream.clone().typed(Digits), move |_: Message<u64>| {
+            let (onward, header) = (onward.clone(), header.clone());
+            async move {
+                let message = Message::new(subject, Bytes::new())?.with_header("X-Note", header)?;
+                onward.send(message).await?;
+                Ok::<(), Failure>(())
+            }
+        });
+        let (handle, running) = start(Router::new().add(route)).await;
+        stream.publish("numbers.new", Bytes::from_static(b"1")).await.unwrap();
+        handle.settled().await.unwrap();
+        let [letter] = &letters(&stream)[..] else { panic!("one letter") };
+        let reason = letter.headers.get(&header::ERROR).unwrap();
+        assert!(reason.contains(kind), "{reason}");
+        assert_eq!(letter.headers.get(&header::ERROR_CLASS), Some("permanent"));
+        handle.stop();
+        let total = running.await.unwrap().unwrap().total();
+        assert_eq!((total.failed_permanent, total.retried), (1, 0), "no retry mends it");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_responder_that_is_gone_holds_the_message_until_it_is_back() {
+    let (stream, names) = (stream(), Mem::new());
+    let asking = names.clone();
+    let route = Route::new("numbers.>", &stream.clone().typed(Digits), move |message: Message<u64>| {
+        let asking = asking.clone();
+        async move {
+            let name: String = asking.request("names", message.payload).await?;
+            assert_eq!(name, "seven");
+            Ok::<(), Failure>(())
+        }
+    });
+    let (handle, running) = start(Router::new().add(route)).await;
+    stream.publish("numbers.new", Bytes::from_static(b"7")).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(handle.metrics().total().failed_retry > 0);
+    let name = |_: Message<u64>| async { Ok::<_, Failure>("seven".to_owned()) };
+    let (responder, responds) = start(Router::new().respond("names", &names, name)).await;
+    handle.settled().await.unwrap();
+    for handle in [handle, responder] {
+        handle.stop();
+    }
+    let total = running.await.unwrap().unwrap().total();
+    assert_eq!((total.handled, total.dead_lettered), (1, 0));
+    responds.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publisher_that_was_closed_first_sends_the_message_back_and_not_to_the_letters() {
+    let (stream, next) = (stream(), Mem::new());
+    let onward = next.clone();
+    let route = Route::new("numbers.>", &durable_topic(&stream), move |message: Message<u64>| {
+        let onward = onward.clone();
+        async move { onward.publish("next", message.payload).await.map(drop).map_err(Failure::from) }
+    });
+    let (handle, running) = start(Router::new().add(route)).await;
+    next.close().await;
+    stream.publish("numbers.new", Bytes::from_static(b"1")).await.unwrap();
+    idle().await;
+    handle.stop();
+    let total = running.await.unwrap().unwrap().total();
+    assert_eq!((total.retried, total.dead_lettered), (1, 0), "the message is not to blame");
+    assert_eq!(rest(&stream).await, [1]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,10 +4,10 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use flux_core::{Error, ErrorKind};
+use flux_core::{Error, ErrorKind, RetryAfter};
 
 macro_rules! refusal {
-    ($(#[$doc:meta])* $name:ident { $(#[$field_doc:meta])* $field:ident: $type:ty } $kind:ident, $text:literal, $after:expr) => {
+    ($(#[$doc:meta])* $name:ident { $(#[$field_doc:meta])* $field:ident: $type:ty } $kind:ident, $text:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub struct $name {
@@ -37,13 +37,7 @@ macro_rules! refusal {
 
         impl From<$name> for Error {
             fn from(refusal: $name) -> Self {
-                let after: fn(&$name) -> Option<Duration> = $after;
-                let error = Self::new(ErrorKind::$kind, "");
-                let error = match after(&refusal) {
-                    Some(after) => error.with_retry_after(after),
-                    None => error,
-                };
-                error.with_source(refusal)
+                Self::new(ErrorKind::$kind, "").with_source(refusal)
             }
         }
 
@@ -55,13 +49,61 @@ macro_rules! refusal {
     };
 }
 
-refusal! {
+/// A refusal that says when to come back, to people and by its source to a route's ladder.
+macro_rules! refusal_for_now {
+    ($(#[$doc:meta])* $name:ident { $(#[$field_doc:meta])* $field:ident } $kind:ident, $text:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub struct $name {
+            $field: RetryAfter,
+        }
+
+        impl $name {
+            #[allow(dead_code, reason = "made by stages that a feature may leave out")]
+            pub(crate) const fn new($field: Duration) -> Self {
+                Self { $field: RetryAfter::new($field) }
+            }
+
+            $(#[$field_doc])*
+            #[must_use]
+            pub const fn $field(&self) -> Duration {
+                self.$field.delay()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str($text)
+            }
+        }
+
+        impl StdError for $name {
+            fn source(&self) -> Option<&(dyn StdError + 'static)> {
+                Some(&self.$field)
+            }
+        }
+
+        impl From<$name> for Error {
+            fn from(refusal: $name) -> Self {
+                Self::new(ErrorKind::$kind, "").with_retry_after(refusal.$field()).with_source(refusal)
+            }
+        }
+
+        impl<E> From<$name> for GuardError<E> {
+            fn from(refusal: $name) -> Self {
+                Self::$name(refusal)
+            }
+        }
+    };
+}
+
+refusal_for_now! {
     /// A circuit breaker is open: the stage behind it was not called.
     CircuitOpen {
         /// How long until the breaker lets a probe through. Zero while all probes are out.
-        retry_after: Duration
+        retry_after
     }
-    Unavailable, "the circuit is open, retry after {:?}", |refusal| Some(refusal.retry_after)
+    Unavailable, "the circuit is open"
 }
 
 refusal! {
@@ -70,16 +112,16 @@ refusal! {
         /// The calls that may be in flight at the same time.
         limit: usize
     }
-    Full, "overloaded: {} calls are in flight", |_| None
+    Full, "overloaded: {} calls are in flight"
 }
 
-refusal! {
+refusal_for_now! {
     /// A rate limit is reached, and waiting for it is not allowed or would take too long: the stage was not called.
     RateLimited {
         /// How long until the limit would have let this call through, had no other come.
-        retry_after: Duration
+        retry_after
     }
-    Full, "rate limited, retry after {:?}", |refusal| Some(refusal.retry_after)
+    Full, "the rate limit is reached"
 }
 
 refusal! {
@@ -88,7 +130,7 @@ refusal! {
         /// How long it had.
         limit: Duration
     }
-    TimedOut, "timed out after {:?}", |_| None
+    TimedOut, "timed out after {:?}"
 }
 
 /// An error of a stage, or what a protecting stage answers in its place.
@@ -150,8 +192,10 @@ impl<E: fmt::Display> fmt::Display for GuardError<E> {
 impl<E: StdError> StdError for GuardError<E> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
+            Self::CircuitOpen(refusal) => refusal.source(),
+            Self::RateLimited(refusal) => refusal.source(),
             Self::Stage(error) => error.source(),
-            _ => None,
+            Self::Overloaded(_) | Self::TimedOut(_) => None,
         }
     }
 }

@@ -29,7 +29,7 @@ async fn payload<T: Send>(message: Message<T>) -> Result<T, Failure> {
 #[tokio::test]
 async fn a_request_is_mapped_item_by_item() {
     let bus = Mem::new();
-    let halves = payload::<Vec<u32>>.then(half.map_each().map_err(FanOutError::into_failure));
+    let halves = payload::<Vec<u32>>.then(half.map_each().map_err(Failure::from));
     let router = Router::new().respond("halves", &bus, halves);
     let ((even, odd), _) = during(router, async || {
         let even: Vec<u32> = bus.request("halves", vec![2_u32, 4, 6]).await.unwrap();
@@ -49,7 +49,7 @@ async fn a_request_goes_to_many_and_one_answer_is_made_of_theirs() {
     let sum = Parallel::new(FanOut::new(both), |parts: Vec<u32>| {
         Ok::<_, FanOutError<Failure>>(parts.into_iter().sum::<u32>())
     });
-    let router = Router::new().respond("sum", &bus, payload::<u32>.then(sum.map_err(FanOutError::into_failure)));
+    let router = Router::new().respond("sum", &bus, payload::<u32>.then(sum.map_err(Failure::from)));
     let (answer, _) = during(router, async || bus.request("sum", 8_u32).await).await;
     let answer: u32 = answer.unwrap();
     assert_eq!(answer, 4 + 104);
@@ -67,7 +67,7 @@ async fn a_route_hands_each_message_to_many_handlers_and_buries_what_one_refuses
     let refuse = |message: Message<bytes::Bytes>| {
         std::future::ready(if message.payload.len() > 1 { Err(Failure::permanent("too long")) } else { Ok(()) })
     };
-    let all = FanOut::new([note.boxed(), refuse.boxed()]).map(drop).map_err(FanOutError::into_failure);
+    let all = FanOut::new([note.boxed(), refuse.boxed()]).map(drop);
     let router = Router::new().route("numbers", &stream, all);
     let ((), report) = during(router, async || {
         for text in ["1", "22"] {
@@ -98,8 +98,11 @@ async fn what_stages_are_made_of_keeps_the_class_of_a_failure() {
     assert_eq!(class(retried), permanent("1 attempt failed, no attempt is left: a megabyte"));
     let deep = Retry::new(too_large.named("store")).with_attempts(1).named("import").process(1).await;
     assert_eq!(class(deep).0, FailureClass::Permanent);
-    let handlers = FanOut::new([half]).process(1).await.map(|_| 0).map_err(FanOutError::into_failure);
+    let handlers = FanOut::new([half]).map(|_| 0).process(1).await;
     assert_eq!(class(handlers), permanent("number 0 of 1 failed: odd"));
+    let handler = Retry::new(half.named("halve")).with_attempts(1).named("import").process(1).await;
+    let text = "stage `import` failed: 1 attempt failed, no attempt is left: stage `halve` failed: odd";
+    assert_eq!(class(handler), permanent(text));
 }
 
 /// Fails the first `failures` messages, and keeps the rest.
@@ -128,7 +131,7 @@ impl Publisher<u32> for Flaky {
 async fn a_bound_publisher_is_a_stage_from_value_to_receipt() {
     let flaky = Arc::new(Flaky { failures: Mutex::new(2), ..Flaky::default() });
     let bound = bind(Arc::clone(&flaky), subject!("halves")).unwrap();
-    let publishing = Then::new(half, Retry::new(bound).map_err(flux_stage::RetryExhausted::into_failure));
+    let publishing = Then::new(half, Retry::new(bound).map_err(Failure::from));
     assert_eq!(publishing.process(8).await.unwrap(), 1);
     assert_eq!(publishing.process(3).await.unwrap_err().to_string(), "odd");
     assert_eq!(*flaky.sent.lock().unwrap(), [("halves".to_owned(), 4)]);

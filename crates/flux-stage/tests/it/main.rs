@@ -13,6 +13,20 @@ mod concurrent;
 mod depth;
 #[allow(dead_code, reason = "without some features, not all of its acts are called for")]
 mod double;
+#[cfg(all(
+    feature = "breaker",
+    feature = "cache",
+    feature = "concurrent",
+    feature = "hedge",
+    feature = "limit",
+    feature = "load",
+    feature = "observe",
+    feature = "retry",
+    feature = "timeout",
+))]
+mod drops;
+#[cfg(all(feature = "batch", feature = "breaker", feature = "concurrent", feature = "limit", feature = "retry"))]
+mod errors;
 mod fallback;
 #[cfg(feature = "concurrent")]
 mod graph;
@@ -33,6 +47,8 @@ mod models;
 mod pace;
 #[cfg(feature = "retry")]
 mod retry;
+#[cfg(all(feature = "breaker", feature = "limit", feature = "retry", feature = "timeout"))]
+mod settlement;
 mod skip_take;
 #[cfg(all(feature = "concurrent", feature = "spawn"))]
 mod spawned;

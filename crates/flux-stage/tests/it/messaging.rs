@@ -88,6 +88,31 @@ async fn a_pipe_keeps_subject_and_payload_and_forwards_what_it_is_told_to() {
     assert!(pipe("copy", ()).to("a b").is_err());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_pipe_in_a_route_filters_retries_and_buries_what_its_stage_refuses() {
+    let source = Mem::stream(StreamConfig::new("texts", ["texts.>", "dlq.>"])).unwrap();
+    let target = Mem::new();
+    let mut shouted: std::pin::Pin<Box<flux_mem::MemDeliveries<String>>> =
+        Box::pin(target.subscribe("loud").await.unwrap());
+    let shout = |text: Bytes| async move {
+        String::from_utf8(text.to_vec()).map(|text| text.to_uppercase()).map_err(Failure::permanent)
+    };
+    let handler = pipe_map("shout", target.clone(), shout).to("loud").unwrap();
+    let handler = handler.only_if(|text: &Message<Bytes>| !text.payload.is_empty());
+    let router = Router::new().route("texts.*", &source, handler);
+    let handle = router.handle();
+    let running = tokio::spawn(router.run());
+    handle.ready().await.unwrap();
+    for text in [&b""[..], b"\xff", b"hello"] {
+        source.publish("texts.new", Bytes::from_static(text)).await.unwrap();
+    }
+    handle.settled().await.unwrap();
+    handle.stop();
+    let total = running.await.unwrap().unwrap().total();
+    assert_eq!((total.handled, total.failed_permanent, total.dead_lettered), (2, 1, 1));
+    assert_eq!(next(shouted.as_mut()).await.unwrap().unwrap().message.payload, "HELLO", "neither of the others came");
+}
+
 #[tokio::test]
 async fn a_pipe_fails_with_its_stage_or_its_publisher() {
     let sink = Sink::<u32>::failing(1);

@@ -4,6 +4,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
+use flux_core::Cause;
+
 /// The batch that an item was in failed.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -52,8 +54,8 @@ impl<E> fmt::Display for BatchError<E> {
     }
 }
 
-impl<E: StdError + 'static> StdError for BatchError<E> {
+impl<E: Cause + fmt::Debug> StdError for BatchError<E> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.stage().map(|error| error as _)
+        self.stage().map(Cause::as_cause)
     }
 }

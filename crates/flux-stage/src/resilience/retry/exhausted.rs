@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use flux_core::{Error, ErrorKind, Failure};
+use flux_core::{Cause, Error, ErrorKind, Failure};
 
 use crate::error::wrapped;
 
@@ -57,7 +57,8 @@ impl<E> RetryExhausted<E> {
 }
 
 impl<E: Into<Failure>> RetryExhausted<E> {
-    /// As a handler's failure, of the class of the last error: `handler.retry().map_err(RetryExhausted::into_failure)`.
+    /// As a handler's failure, of the class of the last error. `?` and the router do so for a [`Failure`] and for any error; this is
+    /// for a type that is neither and converts to one.
     #[must_use]
     pub fn into_failure(self) -> Failure {
         let text = self.to_string();
@@ -81,9 +82,9 @@ impl<E> fmt::Display for RetryExhausted<E> {
     }
 }
 
-impl<E: StdError + 'static> StdError for RetryExhausted<E> {
+impl<E: Cause + fmt::Debug> StdError for RetryExhausted<E> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.errors.last().map(|error| error as _)
+        self.errors.last().map(Cause::as_cause)
     }
 }
 
