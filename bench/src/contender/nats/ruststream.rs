@@ -98,7 +98,7 @@ async fn echo(
 ) -> HandlerOutcome {
     let Some(inbox) = ctx.headers().reply_to().map(str::to_owned) else { return HandlerOutcome::drop() };
     match answers.message(echoed).to(inbox).publish().await {
-        Ok(_) => HandlerOutcome::ack(),
+        Ok(()) => HandlerOutcome::ack(),
         Err(_) => HandlerOutcome::retry(),
     }
 }
