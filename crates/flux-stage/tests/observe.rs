@@ -226,14 +226,16 @@ async fn a_call_is_a_span_and_its_calls_are_children() {
 #[tokio::test]
 async fn a_dropped_call_ends_its_span() {
     LazyLock::force(&SDK);
-    let ended = || SDK.spans.get_finished_spans().unwrap().into_iter().filter(|span| span.name == "left").count();
+    let ended = || SDK.spans.get_finished_spans().unwrap().into_iter().filter(|span| span.name == "left");
     let traced = half.traced("left");
     {
         let mut call = std::pin::pin!(traced.process(99));
         poll_once(call.as_mut());
-        assert_eq!(ended(), 0, "it is still under way");
+        assert_eq!(ended().count(), 0, "it is still under way");
     }
-    assert_eq!(ended(), 1);
+    let spans: Vec<_> = ended().collect();
+    let attributes: Vec<_> = spans[0].attributes.iter().map(|found| found.value.to_string()).collect();
+    assert_eq!((spans.len(), attributes), (1, vec!["dropped".to_owned()]), "it does not pass for a success");
 }
 
 #[cfg(feature = "spawn")]

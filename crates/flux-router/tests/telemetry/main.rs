@@ -49,7 +49,7 @@ fn value(name: &str, route: &str, class: &str) -> Option<f64> {
     }
     #[expect(clippy::cast_precision_loss, reason = "the tests count to ten")]
     match metric.data() {
-        AggregatedMetrics::F64(MetricData::Gauge(points)) => find!(points.data_points()).map(f64::from),
+        AggregatedMetrics::F64(MetricData::Gauge(points)) => find!(points.data_points()),
         AggregatedMetrics::U64(MetricData::Gauge(points)) => find!(points.data_points()),
         AggregatedMetrics::U64(MetricData::Sum(points)) => find!(points.data_points()),
         other => panic!("{name} is {other:?}"),

@@ -33,7 +33,7 @@ use crate::{Describe, Shape};
 /// ```
 ///
 /// # Cancel safety
-/// A call whose future is dropped ends its span.
+/// A call whose future is dropped, or that panics, ends its span with `dropped` as `error.type`.
 #[derive(Clone)]
 pub struct Traced<S> {
     stage: S,
@@ -90,21 +90,39 @@ impl<F: Future> Future for Within<F> {
     }
 }
 
+/// Ends the span of a call, however that ends.
+struct Ends(Option<TraceContext>);
+
+impl Ends {
+    fn end(mut self, error: Option<&'static str>) {
+        let Some(trace) = self.0.take() else { return };
+        if let Some(error) = error {
+            trace.span().set_attribute(KeyValue::new(semconv::ERROR_TYPE, error));
+            trace.span().set_status(Status::error(""));
+        }
+        trace.span().end();
+    }
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        if let Some(trace) = self.0.take() {
+            trace.span().set_attribute(KeyValue::new(semconv::ERROR_TYPE, "dropped"));
+            trace.span().end();
+        }
+    }
+}
+
 impl<In: Send, S: Stage<In>> Stage<In> for Traced<S> {
     type Out = S::Out;
     type Error = S::Error;
 
     async fn process(&self, input: In) -> Result<S::Out, S::Error> {
         let Some(trace) = self.start() else { return self.stage.process(input).await };
-        let context = trace.clone();
+        let span = Ends(Some(trace.clone()));
         // A block of its own: a function may do its work before it returns its future.
         let result = Within { future: async { self.stage.process(input).await }, trace }.await;
-        let span = context.span();
-        if result.is_err() {
-            span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, std::any::type_name::<S::Error>()));
-            span.set_status(Status::error(""));
-        }
-        span.end();
+        span.end(result.as_ref().err().map(|_| std::any::type_name::<S::Error>()));
         result
     }
 }
