@@ -76,12 +76,11 @@ impl Telemetry {
     /// to run the handler in.
     #[inline]
     pub fn process(&self, subject: &Subject, headers: &Headers, relation: Relation) -> (Scope, Processing<'_>) {
-        let scope = Scope::of(headers);
-        let Some(installed) = self.installed() else { return (scope, Processing(None)) };
+        let Some(installed) = self.installed() else { return (Scope::of(headers), Processing(None)) };
         let context = installed.tracer.as_ref().map(|tracer| self.start_process(tracer, subject, headers, relation));
         let scope = match &context {
-            Some(context) => scope.with_trace(context.clone().into()),
-            None => scope,
+            Some(context) => Scope::in_span(headers, context.clone().into()),
+            None => Scope::of(headers),
         };
         (scope, Processing(Some(Box::new(Observed::new(installed, context)))))
     }

@@ -166,6 +166,33 @@ async fn what_a_handler_sends_is_its_child_also_after_an_await() {
     assert!(!Context::current().span().span_context().is_valid(), "nothing is left on the thread");
 }
 
+#[tokio::test]
+async fn a_handlers_span_takes_the_place_of_its_senders_and_the_rest_travels_on() -> Result<()> {
+    let bus = bus("place");
+    let mut headers = Headers::new();
+    for (name, value) in [
+        ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+        ("tracestate", "vendor=1"),
+        ("baggage", "tenant=7"),
+        ("X-Correlation-ID", "work-9"),
+    ] {
+        headers.insert(name, value)?;
+    }
+    let route = Telemetry::new("place");
+    let (scope, processing) = route.process(&subject!("place.in"), &headers, Relation::Link);
+    scope.run(bus.publish("place.out", Bytes::new())).await?;
+    processing.finish(None);
+    let (handled, sent) = (span("process place.in"), span("send place.out"));
+    assert_eq!(sent.parent_span_id, handled.span_context.span_id());
+    let traceparent = format!("00-4bf92f3577b34da6a3ce929d0e0e4736-{}-01", sent.span_context.span_id());
+    let headers = bus.wire().0.lock().expect("never held").clone();
+    let sent = [header::TRACEPARENT, header::TRACESTATE, header::BAGGAGE, header::CORRELATION_ID];
+    let sent = sent.map(|name| headers.get(&name).map(str::to_owned));
+    let expected = [traceparent.as_str(), "vendor=1", "tenant=7", "work-9"];
+    assert_eq!(sent, expected.map(|value| Some(value.to_owned())));
+    Ok(())
+}
+
 #[test]
 fn finding_out_whether_there_is_an_sdk_leaves_nothing_behind() {
     sent(&Telemetry::new("probed"), "probed");
