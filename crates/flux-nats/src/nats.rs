@@ -96,13 +96,14 @@ impl Nats {
     /// The headers as this bus writes them; `None` when there are none to write.
     #[must_use]
     pub fn headers(&self, headers: &Headers) -> Option<HeaderMap> {
-        let Some(content_type) = wire::lone_content_type(headers) else { return wire::headers(headers) };
-        if !self.config().content_type {
+        let Some(content_type) = wire::leading_content_type(headers) else { return wire::headers(headers) };
+        if !self.config().content_type && headers.len() == 1 {
             return None;
         }
-        let made = || (content_type.to_owned(), wire::headers(headers).unwrap_or_default());
+        // To copy a map takes less than to make one.
+        let made = || (content_type.to_owned(), wire::content_type(content_type));
         let (known, map) = self.0.content_type.get_or_init(made);
-        if known == content_type { Some(map.clone()) } else { wire::headers(headers) }
+        if known == content_type { Some(wire::add(map.clone(), headers, 1)) } else { wire::headers(headers) }
     }
 
     /// The client beneath.

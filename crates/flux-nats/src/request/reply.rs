@@ -166,7 +166,8 @@ pub(super) fn read(subject: &Subject, answer: async_nats::Message) -> Result<Mes
         Some(map) if !map.is_empty() => wire::read_headers(map)?,
         _ => Headers::new(),
     };
-    let plain = headers.is_empty() || wire::lone_content_type(&headers).is_some();
+    let is_plain = headers.len() == 1 && wire::leading_content_type(&headers).is_some();
+    let plain = headers.is_empty() || is_plain;
     let failed = if plain { None } else { remote_error(&headers, &answer.payload) };
     match failed {
         Some(remote) => Err(remote.into()),
