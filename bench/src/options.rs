@@ -19,7 +19,7 @@ WHAT is one of
   trie          one publish among many subscriptions
   http          requests of JSON over keep-alive connections, next to hyper and axum
   nats          a real nats-server: publish, request, JetStream (cargo xtask tools gets one)
-  telemetry     what telemetry costs while no SDK is installed
+  telemetry     what telemetry costs while no SDK is installed, and part by part with one
   instructions  instructions per message, counted by callgrind (needs valgrind)
 
 --quick         few messages and rounds: whether it runs, not how fast

@@ -57,7 +57,8 @@ pub fn all() -> Vec<Suite> {
 ///
 /// When there is none, with the names there are.
 pub fn contender(name: &str) -> Result<Arc<dyn Contender>> {
-    let all: Vec<_> = all().into_iter().flat_map(|s| s.contenders).chain(stages::contenders()).collect();
+    let parts = stages::contenders().into_iter().chain(telemetry::contenders());
+    let all: Vec<_> = all().into_iter().flat_map(|s| s.contenders).chain(parts).collect();
     let names: Vec<_> = all.iter().map(|contender| contender.name()).collect();
     let names = names.join("\n  ");
     all.into_iter()

@@ -130,7 +130,7 @@ impl Collector {
     /// When it cannot be asked.
     pub async fn traces(&self) -> u64 {
         let text = get(self.dashboard, "/api/traces").await.expect("the collector answers");
-        read::<Value>(&text)["total"].as_u64().expect("a number of traces")
+        read::<Value>(&text).get("total").and_then(Value::as_u64).expect("a number of traces")
     }
 
     /// The points of a metric, once there are some.
@@ -142,7 +142,7 @@ impl Collector {
         loop {
             let text = get(self.dashboard, &format!("/api/metrics?name={name}")).await.expect("the collector answers");
             let mut points: Vec<Value> = read(&text);
-            points.retain(|point| point["name"] == name);
+            points.retain(|point| point.get("name").is_some_and(|found| found == name));
             if !points.is_empty() {
                 return points;
             }

@@ -1,7 +1,7 @@
 //! Which steps make up `check` and `ci`.
 
 use crate::step::Step;
-use crate::{budget, clippy, deny, doc, docs, examples, features, floors, fmt, fuzz, template, tidy};
+use crate::{budget, clippy, deny, doc, docs, examples, features, floors, fmt, fuzz, scrape, template, tidy};
 
 /// What to run before a commit; under a minute when warm.
 pub(crate) const CHECK: &[Step] =
@@ -20,6 +20,7 @@ pub(crate) const CI: &[Step] = &[
     step("docs", docs::check),
     step("fuzz", fuzz::run),
     step("examples", examples::run),
+    step("scrape", scrape::run),
     step("budget", budget::run),
 ];
 

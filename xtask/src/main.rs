@@ -77,7 +77,6 @@ fn run(verb: &str, rest: &[String]) -> Result<(), Failure> {
             step::one("tools", tools::run, &workspace).and_then(|()| step::one("test", |_| test::run(rest), &workspace))
         }
         ("tools", []) => step::one("tools", tools::run, &workspace),
-        ("scrape", []) => step::one("scrape", scrape::run, &workspace),
         ("bench", _) => bench::run(rest),
         ("check", []) => step::all(ci::CHECK, &workspace),
         ("ci", []) => step::all(ci::CI, &workspace),

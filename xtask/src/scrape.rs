@@ -78,13 +78,17 @@ fn queries() -> Result<Vec<String>, Failure> {
     let mut queries = in_page(&read(PAGE)?);
     let dashboard: Value =
         serde_json::from_str(&read(DASHBOARD)?).map_err(|error| format!("{DASHBOARD} is no JSON: {error}"))?;
-    for panel in dashboard["panels"].as_array().into_iter().flatten() {
-        let targets = panel["targets"].as_array().into_iter().flatten();
-        queries.extend(targets.filter_map(|target| target["expr"].as_str().map(str::to_owned)));
+    for target in list(&dashboard, "panels").flat_map(|panel| list(panel, "targets")) {
+        queries.extend(target.get("expr").and_then(Value::as_str).map(str::to_owned));
     }
     queries.sort();
     queries.dedup();
     Ok(queries)
+}
+
+/// What is listed under a name, if anything is.
+fn list<'v>(value: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
+    value.get(name).and_then(Value::as_array).into_iter().flatten()
 }
 
 /// The blocks marked `promql`.
@@ -94,11 +98,12 @@ fn in_page(page: &str) -> Vec<String> {
 }
 
 /// The first number, once there is one.
+#[expect(clippy::disallowed_methods, reason = "there is no runtime here, and nothing is proven by the wait")]
 fn answer(prometheus: &Prometheus, query: &str) -> Result<String, String> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let said = prometheus.query(query)?;
-        let value = said["data"]["result"][0]["value"][1].as_str().unwrap_or_default();
+        let value = said.pointer("/data/result/0/value/1").and_then(Value::as_str).unwrap_or_default();
         if value.parse::<f64>().is_ok_and(f64::is_finite) {
             return Ok(value.to_owned());
         }

@@ -10,17 +10,28 @@ use super::Contender;
 use crate::Result;
 use crate::stopwatch::Stopwatch;
 
-/// Metrics always, and traces as `sampling` says.
+/// What is set up of the SDK.
+#[derive(Clone, Copy, Debug)]
+pub enum Part {
+    /// Metrics and no traces.
+    Metrics,
+    /// Traces and no metrics.
+    Traces(Sampling),
+    /// Both.
+    Both(Sampling),
+}
+
+/// Runs with a part of the SDK.
 #[derive(Debug)]
 pub struct Observed<C> {
     contender: C,
-    sampling: Sampling,
+    part: Part,
 }
 
 impl<C: Contender> Observed<C> {
     /// `contender`, which has a name of its own for this.
-    pub fn new(contender: C, sampling: Sampling) -> Self {
-        Self { contender, sampling }
+    pub fn new(contender: C, part: Part) -> Self {
+        Self { contender, part }
     }
 }
 
@@ -31,7 +42,12 @@ impl<C: Contender> Contender for Observed<C> {
 
     /// A process runs one contender, so the globals are its own. They are installed once, however many rounds there are.
     fn run(&self, messages: u64, stopwatch: &mut Stopwatch) -> Result {
-        let setup = Setup::new("bench").with_endpoint(collector()?).with_sampling(self.sampling);
+        let setup = Setup::new("bench").with_endpoint(collector()?);
+        let setup = match self.part {
+            Part::Metrics => setup.without_traces(),
+            Part::Traces(sampling) => setup.without_metrics().with_sampling(sampling),
+            Part::Both(sampling) => setup.with_sampling(sampling),
+        };
         let _guard = setup.install()?;
         self.contender.run(messages, stopwatch)
     }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use flux_telemetry::Sampling;
 
 use crate::contender::Contender;
+#[cfg(feature = "telemetry")]
+use crate::contender::flux::Passing;
 use crate::contender::nats::flux::{FluxPipeline, FluxPubSub, FluxPull, FluxRequests, FluxRouted, FluxStore};
 use crate::contender::nats::raw::{RawPipeline, RawPubSub, RawPull, RawRequests, RawStore};
 use crate::contender::nats::ruststream::{RustStreamPubSub, RustStreamPull, RustStreamRequests, RustStreamStore};
 use crate::contender::nats::{AtOnce, InFlight};
 #[cfg(feature = "telemetry")]
-use crate::contender::observed::Observed;
+use crate::contender::observed::{Observed, Part};
 use crate::contender::service::{Driven, Shape};
 use crate::limit::Limit;
 use crate::suite::Suite;
@@ -32,18 +34,22 @@ pub fn suites() -> Vec<Suite> {
     suites
 }
 
+/// What telemetry costs, part by part.
 #[cfg(feature = "telemetry")]
 fn observed() -> Suite {
-    let (none, sampled) = ("flux, nats, no SDK", "flux, nats, 1 % of traces");
+    let (none, sampled) = ("flux, nats, no SDK", "flux, nats, metrics and 1 % of traces");
     let routed = |name| Driven::<FluxRouted>::new(name, Shape::Across);
+    let one = Sampling::Ratio(0.01);
     suite(
         "NATS: publish and handle, while an SDK is installed",
         300_000,
         vec![
             Arc::new(routed(none)),
-            Arc::new(Observed::new(routed("flux, nats, metrics alone"), Sampling::Never)),
-            Arc::new(Observed::new(routed(sampled), Sampling::Ratio(0.01))),
-            Arc::new(Observed::new(routed("flux, nats, all traces"), Sampling::Always)),
+            Arc::new(Driven::<Passing<FluxRouted>>::new("flux, nats, a trace is passed on", Shape::Across)),
+            Arc::new(Observed::new(routed("flux, nats, metrics"), Part::Metrics)),
+            Arc::new(Observed::new(routed("flux, nats, 1 % of traces"), Part::Traces(one))),
+            Arc::new(Observed::new(routed(sampled), Part::Both(one))),
+            Arc::new(Observed::new(routed("flux, nats, metrics and all traces"), Part::Both(Sampling::Always))),
         ],
         vec![Limit::Times { contender: sampled, at_least: 0.7, other: none }],
     )

@@ -226,7 +226,12 @@ impl Headers {
     fn entries(&mut self) -> &mut Vec<(HeaderName, HeaderValue)> {
         let entries = match std::mem::take(&mut self.0) {
             Repr::Empty => Vec::new(),
-            Repr::ContentType(value) => vec![(header::CONTENT_TYPE, HeaderValue::from_static(value))],
+            Repr::ContentType(value) => {
+                // More is about to come: mostly the trace, or an id.
+                let mut entries = Vec::with_capacity(4);
+                entries.push((header::CONTENT_TYPE, HeaderValue::of_codec(value)));
+                entries
+            }
             Repr::Entries(entries) => entries,
         };
         self.0 = Repr::Entries(entries);
@@ -275,7 +280,7 @@ impl Eq for Headers {}
 #[inline(never)]
 fn add_content_type(entries: &mut Vec<(HeaderName, HeaderValue)>, content_type: &'static str) {
     if !entries.iter().any(|(name, _)| *name == header::CONTENT_TYPE) {
-        entries.push((header::CONTENT_TYPE, HeaderValue::from_static(content_type)));
+        entries.push((header::CONTENT_TYPE, HeaderValue::of_codec(content_type)));
     }
 }
 

@@ -56,7 +56,13 @@ impl Scope {
     #[inline]
     #[must_use]
     pub fn of(headers: &Headers) -> Self {
-        if headers.has_none_but_content_type() { Self::EMPTY } else { Self::carrying(headers) }
+        if headers.has_none_but_content_type() { Self::EMPTY } else { Self::carrying(headers, &CARRIED) }
+    }
+
+    /// As [`of`](Self::of), without the sender's span: a span of its own takes the place of it.
+    #[cfg(feature = "telemetry")]
+    pub(crate) fn in_span(headers: &Headers, span: TraceContext) -> Self {
+        Self::carrying(headers, &[header::CORRELATION_ID, header::BAGGAGE]).with_trace(span)
     }
 
     /// As [`of`](Self::of), and in the trace of the message's sender: for what is done about a message outside of its handler.
@@ -70,12 +76,12 @@ impl Scope {
         scope
     }
 
-    fn carrying(headers: &Headers) -> Self {
+    fn carrying(headers: &Headers, names: &[HeaderName]) -> Self {
         let mut carried = Headers::new();
         let id = headers.value(&header::MESSAGE_ID);
-        for name in CARRIED {
-            if let Some(value) = headers.value(&name) {
-                carried.put(name, value.clone());
+        for name in names {
+            if let Some(value) = headers.value(name) {
+                carried.put(name.clone(), value.clone());
             }
         }
         if let Some(id) = id {

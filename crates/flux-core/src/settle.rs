@@ -115,6 +115,13 @@ pub trait Settle: Send + 'static {
         Self::REDELIVERS
     }
 
+    /// Whether the sender waits to be told the outcome, as over HTTP; else it has gone on. Traces show the difference.
+    ///
+    /// Provided: `false`.
+    fn sender_waits(&self) -> bool {
+        false
+    }
+
     /// Tells the transport what became of the delivery.
     fn settle(self, outcome: Outcome) -> impl Future<Output = Result<()>> + Send;
 
@@ -163,6 +170,8 @@ impl Settle for NoAck {
 pub trait DynSettle: Send {
     /// As [`Settle::redelivers`].
     fn redelivers_dyn(&self) -> bool;
+    /// As [`Settle::sender_waits`].
+    fn sender_waits_dyn(&self) -> bool;
     /// As [`Settle::settle`].
     fn settle_dyn(self: Box<Self>, outcome: Outcome) -> BoxFuture<'static, Result<()>>;
     /// As [`Settle::keep_alive`].
@@ -174,6 +183,10 @@ pub trait DynSettle: Send {
 impl<S: Settle> DynSettle for S {
     fn redelivers_dyn(&self) -> bool {
         self.redelivers()
+    }
+
+    fn sender_waits_dyn(&self) -> bool {
+        self.sender_waits()
     }
 
     fn settle_dyn(self: Box<Self>, outcome: Outcome) -> BoxFuture<'static, Result<()>> {
@@ -205,6 +218,10 @@ impl Settle for BoxSettle {
 
     fn redelivers(&self) -> bool {
         self.0.redelivers_dyn()
+    }
+
+    fn sender_waits(&self) -> bool {
+        self.0.sender_waits_dyn()
     }
 
     fn settle(self, outcome: Outcome) -> impl Future<Output = Result<()>> + Send {

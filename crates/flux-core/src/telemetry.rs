@@ -10,14 +10,15 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use opentelemetry::global::BoxedTracer;
-use opentelemetry::trace::{Link, Span as _, SpanKind, Status, TraceContextExt as _, Tracer as _};
+use opentelemetry::global::{BoxedSpan, BoxedTracer};
+use opentelemetry::trace::{Span as _, SpanKind, Status, TraceContextExt as _, Tracer as _};
 use opentelemetry::{Context, KeyValue};
 
 use crate::{Error, Headers, Scope, Subject, SubjectFilter, header};
 pub use detect::{meter, tracer};
 use instruments::Instruments;
 pub use trace_context::TraceContext;
+use w3c::Propagation;
 
 /// The telemetry of one transport or route: spans and metrics in OpenTelemetry's messaging conventions.
 ///
@@ -36,6 +37,7 @@ struct Inner {
 #[derive(Debug)]
 struct Installed {
     tracer: Option<BoxedTracer>,
+    propagation: Propagation,
     instruments: Option<Instruments>,
 }
 
@@ -67,8 +69,9 @@ impl Telemetry {
     pub fn send(&self, subject: &Subject, headers: &mut Headers) -> Sending<'_> {
         Scope::stamp(headers);
         Sending(self.installed().map(|installed| {
-            let context = installed.tracer.as_ref().map(|tracer| self.start_send(tracer, subject, headers));
-            Box::new(Observed::new(installed, context))
+            let propagation = installed.propagation;
+            let span = installed.tracer.as_ref().map(|tracer| self.start_send(tracer, propagation, subject, headers));
+            Box::new(Observed::new(installed, span))
         }))
     }
 
@@ -76,16 +79,14 @@ impl Telemetry {
     /// to run the handler in.
     #[inline]
     pub fn process(&self, subject: &Subject, headers: &Headers, relation: Relation) -> (Scope, Processing<'_>) {
-        let mut scope = Scope::of(headers);
-        if relation == Relation::Child {
-            scope = scope.until_deadline(headers);
-        }
-        let Some(installed) = self.installed() else { return (scope, Processing(None)) };
+        let deadline = |scope: Scope| if relation == Relation::Child { scope.until_deadline(headers) } else { scope };
+        let Some(installed) = self.installed() else { return (deadline(Scope::of(headers)), Processing(None)) };
         let context = installed.tracer.as_ref().map(|tracer| self.start_process(tracer, subject, headers, relation));
         let scope = match &context {
-            Some(context) => scope.with_trace(context.clone().into()),
-            None => scope,
+            Some(context) => Scope::in_span(headers, context.clone().into()),
+            None => Scope::of(headers),
         };
+        let scope = deadline(scope);
         (scope, Processing(Some(Box::new(Observed::new(installed, context)))))
     }
 
@@ -99,11 +100,21 @@ impl Telemetry {
     fn detect(&self) -> Option<Installed> {
         let tracer = tracer();
         let instruments = meter().map(|meter| Instruments::new(&meter, self.0.system, self.0.template.as_ref()));
-        (tracer.is_some() || instruments.is_some()).then_some(Installed { tracer, instruments })
+        (tracer.is_some() || instruments.is_some()).then(|| Installed {
+            tracer,
+            propagation: Propagation::of_process(),
+            instruments,
+        })
     }
 
     /// Names and attributes are made for spans that are recorded: of a hundred, often one.
-    fn start_send(&self, tracer: &BoxedTracer, subject: &Subject, headers: &mut Headers) -> Context {
+    fn start_send(
+        &self,
+        tracer: &BoxedTracer,
+        propagation: Propagation,
+        subject: &Subject,
+        headers: &mut Headers,
+    ) -> BoxedSpan {
         let context = Context::current();
         let builder = tracer.span_builder("send").with_kind(SpanKind::Producer);
         let mut span = tracer.build_with_context(builder, &context);
@@ -111,25 +122,24 @@ impl Telemetry {
             span.update_name(format!("send {subject}"));
             span.set_attributes(self.attributes(subject, "send", headers));
         }
-        let context = context.with_span(span);
-        w3c::inject(&context, headers);
-        context
+        propagation.inject(&context, span.span_context(), headers);
+        span
     }
 
     fn start_process(&self, tracer: &BoxedTracer, subject: &Subject, headers: &Headers, relation: Relation) -> Context {
         let sender = w3c::extract(headers);
-        let mut builder = tracer.span_builder("process").with_kind(SpanKind::Consumer);
-        let mut parent = Context::new();
-        if let Some(sender) = sender {
-            if relation == Relation::Link {
-                builder = builder.with_links(vec![Link::with_context(sender.clone())]);
-            }
-            // One message has one sender, so the span can be in its trace (docs/decisions/0012): a trace stays whole, and is
-            // recorded as a whole or not at all.
-            parent = parent.with_remote_span_context(sender);
-        }
+        let builder = tracer.span_builder("process").with_kind(SpanKind::Consumer);
+        // One message has one sender, so the span can be in its trace (docs/decisions/0012): a trace stays whole, and is
+        // recorded as a whole or not at all.
+        let parent = match &sender {
+            Some(sender) => Context::new().with_remote_span_context(sender.clone()),
+            None => Context::new(),
+        };
         let mut span = tracer.build_with_context(builder, &parent);
         if span.is_recording() {
+            if let Some(sender) = sender.filter(|_| relation == Relation::Link) {
+                span.add_link(sender, Vec::new());
+            }
             span.update_name(match &self.0.template {
                 Some(template) => format!("process {template}"),
                 None => format!("process {subject}"),
@@ -167,22 +177,22 @@ impl fmt::Debug for Telemetry {
 
 /// A span and a stopwatch. In a box, so that a message nobody observes carries a pointer to nothing.
 #[derive(Debug)]
-struct Observed<'t> {
+struct Observed<'t, S> {
     installed: &'t Installed,
-    context: Option<Context>,
+    span: Option<S>,
     started: Instant,
 }
 
-impl<'t> Observed<'t> {
-    fn new(installed: &'t Installed, context: Option<Context>) -> Self {
-        Self { installed, context, started: Instant::now() }
+impl<'t, S> Observed<'t, S> {
+    fn new(installed: &'t Installed, span: Option<S>) -> Self {
+        Self { installed, span, started: Instant::now() }
     }
 }
 
 /// A message that is being sent. Dropped unfinished, it ends its span as it is.
 #[derive(Debug)]
 #[must_use = "call `finish` with the result"]
-pub struct Sending<'t>(Option<Box<Observed<'t>>>);
+pub struct Sending<'t>(Option<Box<Observed<'t, BoxedSpan>>>);
 
 impl Sending<'_> {
     /// Ends the span and records the metrics.
@@ -197,7 +207,7 @@ impl Sending<'_> {
 /// A message that is being handled. Dropped unfinished, it ends its span as it is.
 #[derive(Debug)]
 #[must_use = "call `finish` with the result"]
-pub struct Processing<'t>(Option<Box<Observed<'t>>>);
+pub struct Processing<'t>(Option<Box<Observed<'t, Context>>>);
 
 impl Processing<'_> {
     /// Ends the span and records the metrics. `failure` is the class of the failure and its text, made only when asked for.
@@ -209,33 +219,35 @@ impl Processing<'_> {
     }
 }
 
-impl Observed<'_> {
-    fn sent(&self, error: Option<&Error>) {
-        if let Some(context) = &self.context {
-            end(context, error.map(|error| (error_type(error), error.to_string())));
+impl Observed<'_, BoxedSpan> {
+    fn sent(mut self, error: Option<&Error>) {
+        if let Some(span) = &mut self.span {
+            if let Some(error) = error {
+                span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, error_type(error)));
+                span.set_status(Status::error(error.to_string()));
+            }
+            span.end();
         }
         if let Some(instruments) = &self.installed.instruments {
             instruments.sent(self.started.elapsed(), error.map(error_type));
         }
     }
+}
 
+impl Observed<'_, Context> {
     fn processed(&self, failure: Option<(&'static str, &dyn fmt::Display)>) {
-        if let Some(context) = &self.context {
-            end(context, failure.map(|(class, text)| (class, text.to_string())));
+        if let Some(context) = &self.span {
+            let span = context.span();
+            if let Some((class, text)) = failure {
+                span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, class));
+                span.set_status(Status::error(text.to_string()));
+            }
+            span.end();
         }
         if let Some(instruments) = &self.installed.instruments {
             instruments.processed(self.started.elapsed(), failure.map(|(class, _)| class));
         }
     }
-}
-
-fn end(context: &Context, error: Option<(&'static str, String)>) {
-    let span = context.span();
-    if let Some((class, text)) = error {
-        span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, class));
-        span.set_status(Status::error(text));
-    }
-    span.end();
 }
 
 fn error_type(error: &Error) -> &'static str {

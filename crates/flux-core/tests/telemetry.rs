@@ -8,10 +8,13 @@ use flux_core::{
     Bytes, Codec, Error, ErrorKind, Headers, Message, Publisher, Result, SubjectFilter, Telemetry, Typed, filter,
     header, subject,
 };
+use opentelemetry::baggage::BaggageExt as _;
+use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
 use opentelemetry::trace::{SpanKind, Status, TraceContextExt as _};
-use opentelemetry::{Context, Value, global};
+use opentelemetry::{Context, KeyValue, Value, global};
 use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ResourceMetrics, ScopeMetrics};
 use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
+use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use opentelemetry_sdk::trace::{InMemorySpanExporter, Sampler, SdkTracerProvider, SpanData};
 
 struct Sdk {
@@ -25,6 +28,9 @@ static SDK: LazyLock<Sdk> = LazyLock::new(|| {
     let (spans, metrics) = (InMemorySpanExporter::default(), InMemoryMetricExporter::default());
     let tracers = SdkTracerProvider::builder().with_simple_exporter(spans.clone()).with_sampler(Sampler::AlwaysOn);
     let meters = SdkMeterProvider::builder().with_reader(PeriodicReader::builder(metrics.clone()).build()).build();
+    let propagators: Vec<Box<dyn TextMapPropagator + Send + Sync>> =
+        vec![Box::new(TraceContextPropagator::new()), Box::new(BaggagePropagator::new())];
+    global::set_text_map_propagator(TextMapCompositePropagator::new(propagators));
     global::set_tracer_provider(tracers.build());
     global::set_meter_provider(meters.clone());
     Sdk { spans, metrics, meters }
@@ -164,6 +170,44 @@ async fn what_a_handler_sends_is_its_child_also_after_an_await() {
     assert_eq!(handled.status, Status::error("try again"));
     assert_eq!(attribute(&handled, semconv::ERROR_TYPE).as_deref(), Some("retry"));
     assert!(!Context::current().span().span_context().is_valid(), "nothing is left on the thread");
+}
+
+#[tokio::test]
+async fn a_handlers_span_takes_the_place_of_its_senders_and_the_rest_travels_on() -> Result<()> {
+    let bus = bus("place");
+    let mut headers = Headers::new();
+    for (name, value) in [
+        ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+        ("tracestate", "vendor=1"),
+        ("baggage", "tenant=7"),
+        ("X-Correlation-ID", "work-9"),
+    ] {
+        headers.insert(name, value)?;
+    }
+    let route = Telemetry::new("place");
+    let (scope, processing) = route.process(&subject!("place.in"), &headers, Relation::Link);
+    scope.run(bus.publish("place.out", Bytes::new())).await?;
+    processing.finish(None);
+    let (handled, sent) = (span("process place.in"), span("send place.out"));
+    assert_eq!(sent.parent_span_id, handled.span_context.span_id());
+    let traceparent = format!("00-4bf92f3577b34da6a3ce929d0e0e4736-{}-01", sent.span_context.span_id());
+    let headers = bus.wire().0.lock().expect("never held").clone();
+    let sent = [header::TRACEPARENT, header::TRACESTATE, header::BAGGAGE, header::CORRELATION_ID];
+    let sent = sent.map(|name| headers.get(&name).map(str::to_owned));
+    let expected = [traceparent.as_str(), "vendor=1", "tenant=7", "work-9"];
+    assert_eq!(sent, expected.map(|value| Some(value.to_owned())));
+    Ok(())
+}
+
+#[test]
+fn the_baggage_of_the_context_travels() {
+    LazyLock::force(&SDK);
+    let _attached = Context::current_with_baggage([KeyValue::new("tenant", "acme")]).attach();
+    let headers = sent(&Telemetry::new("baggage"), "baggage.out");
+    assert_eq!(headers.get(&header::BAGGAGE), Some("tenant=acme"));
+    let sender = span("send baggage.out").span_context;
+    let traceparent = format!("00-{}-{}-01", sender.trace_id(), sender.span_id());
+    assert_eq!(headers.get(&header::TRACEPARENT), Some(traceparent.as_str()));
 }
 
 #[test]

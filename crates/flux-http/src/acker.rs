@@ -62,6 +62,10 @@ impl Settle for HttpAcker {
         self.answer.is_some()
     }
 
+    fn sender_waits(&self) -> bool {
+        self.answer.is_some()
+    }
+
     fn settle(mut self, outcome: Outcome) -> impl Future<Output = Result<()>> + Send {
         let answer = self.refuse(outcome);
         let told = self.answer.take().is_none_or(|sender| sender.send(answer).is_ok());

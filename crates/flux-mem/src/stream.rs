@@ -19,7 +19,7 @@ mod state;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use flux_core::{Message, Result, SubjectFilter, Typed};
+use flux_core::{Message, Result, SubjectFilter, Telemetry, Typed};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -144,7 +144,7 @@ impl Mem {
 impl MemStream {
     /// The same stream for values.
     pub fn typed<C>(self, codec: C) -> Typed<Self, C> {
-        Typed::new(self, codec)
+        Typed::with_telemetry(self, codec, Telemetry::new("mem"))
     }
 
     /// The stream's name.

@@ -22,7 +22,7 @@ pub(crate) struct Inner {
     pub(crate) monitor: Monitor,
     /// The headers of a message that names its content type and nothing else: a clone is made without hashing. A bus has one
     /// codec; a further one does without.
-    content_type: OnceLock<(&'static str, HeaderMap)>,
+    content_type: OnceLock<(String, HeaderMap)>,
     last_subject: LastSubject,
 }
 
@@ -107,21 +107,14 @@ impl Nats {
     #[inline]
     #[must_use]
     pub fn headers(&self, headers: &Headers) -> Option<HeaderMap> {
-        let content_type = headers.codec_content_type();
-        if content_type == Some(wire::JSON) && !self.config().json_content_type {
+        if headers.codec_content_type() == Some(wire::JSON) && !self.config().json_content_type {
             return None;
         }
-        match content_type {
-            Some(content_type) => self.content_type(content_type),
-            None => wire::headers(headers),
-        }
-    }
-
-    /// The headers of a message that names its content type and nothing else.
-    fn content_type(&self, content_type: &'static str) -> Option<HeaderMap> {
-        let make = || wire::headers(&Headers::with_content_type(content_type));
-        let (known, map) = self.0.content_type.get_or_init(|| (content_type, make().unwrap_or_default()));
-        if *known == content_type { Some(map.clone()) } else { make() }
+        let Some(content_type) = wire::leading_content_type(headers) else { return wire::headers(headers) };
+        // To copy a map takes less than to make one.
+        let made = || (content_type.to_owned(), wire::content_type(content_type));
+        let (known, map) = self.0.content_type.get_or_init(made);
+        if known == content_type { Some(wire::add(map.clone(), headers, 1)) } else { wire::headers(headers) }
     }
 
     /// The subject as the client takes it. Copies it only if it is neither a literal nor the one of the message before.

@@ -34,15 +34,33 @@ impl ToSubject for Borrowed<'_> {
 /// The headers as the client takes them; `None` when there are none.
 #[must_use]
 pub fn headers(headers: &Headers) -> Option<HeaderMap> {
-    let mut entries = headers.iter();
-    let (name, value) = entries.next()?;
-    let mut map = HeaderMap::new();
-    // The client's rules for names and values are looser than ours, so none is refused.
-    map.insert(native_name(name), value);
-    for (name, value) in entries {
-        map.append(native_name(name), value);
+    (!headers.is_empty()).then(|| add(HeaderMap::new(), headers, 0))
+}
+
+/// Adds the headers to a map that has the first of them, so many as `known`.
+pub(crate) fn add(mut map: HeaderMap, headers: &Headers, known: usize) -> HeaderMap {
+    for (index, (name, value)) in headers.iter().enumerate().skip(known) {
+        // The client's rules for names and values are looser than ours, so none is refused. It looks twice to append.
+        if headers.iter().take(index).any(|(before, _)| before == name) {
+            map.append(native_name(name), value);
+        } else {
+            map.insert(native_name(name), value);
+        }
     }
-    Some(map)
+    map
+}
+
+/// A content type and nothing else.
+pub(crate) fn content_type(value: &str) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    map.insert(native_name("Content-Type"), value);
+    map
+}
+
+/// The content type, when it comes first, as a codec puts it.
+pub(crate) fn leading_content_type(headers: &Headers) -> Option<&str> {
+    let (name, value) = headers.iter().next()?;
+    (name == "Content-Type").then_some(value)
 }
 
 /// Says until when the requester waits, in milliseconds since 1970.
@@ -63,11 +81,19 @@ pub fn read_headers(map: &HeaderMap) -> Result<Headers> {
     for (name, values) in map.iter() {
         let name = read_name(name.as_ref())?;
         for value in values {
-            entries.push((name.clone(), HeaderValue::lossy(value.as_str(), HeaderValue::MAX_LEN)));
+            let known = known_type(name.as_str(), value.as_str());
+            let value = known.unwrap_or_else(|| HeaderValue::lossy(value.as_str(), HeaderValue::MAX_LEN));
+            entries.push((name.clone(), value));
         }
     }
     entries.sort_by(|(one, _), (two, _)| one.as_str().cmp(two.as_str()));
     Ok(entries.into_iter().collect())
+}
+
+/// The value of a header that says what most codecs say; it takes no allocation.
+fn known_type(name: &str, value: &str) -> Option<HeaderValue> {
+    const JSON: HeaderValue = HeaderValue::from_static("application/json");
+    (name == "Content-Type" && value == JSON.as_str()).then_some(JSON)
 }
 
 /// What most messages carry: a codec's content type and nothing else.

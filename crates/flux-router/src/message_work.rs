@@ -99,7 +99,9 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
         self.check_attempt(case)?;
         let keep = self.keeps(case);
         let Case { subject, headers, payload, metadata, acker, .. } = case;
-        let (scope, processing) = self.telemetry.process(subject, headers, Relation::Link);
+        let waits = acker.as_ref().is_some_and(Settle::sender_waits);
+        let relation = if waits { Relation::Child } else { Relation::Link };
+        let (scope, processing) = self.telemetry.process(subject, headers, relation);
         let stage = &*self.stage;
         // The handler's future is made where it stays, so that the message is not moved through every layer around it.
         let run = pin!(async {

@@ -1,5 +1,9 @@
 //! Which values are hidden, wherever telemetry shows structured fields or headers.
 
+mod text;
+mod words;
+
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,9 +17,9 @@ const DEFAULT: [&str; 8] = ["api key", "apikey", "authorization", "cookie", "pas
 
 /// Hides the values of fields, attributes and headers whose names say that they are secret.
 ///
-/// Names are compared word by word, without case: `token` hides `token`, `access_token`, `X-Token` and `accessToken`, but not
-/// `tokens` or `tokenizer`; `api key` hides `api_key`, `X-Api-Key` and `apiKey`. It looks at names only: a secret inside another
-/// value, such as the text of an error, is shown.
+/// Names are compared word by word, without case: `token` hides `token`, `access_token`, `accesstoken`, `X-Token`, `HTTPToken` and
+/// `accessToken`, but not `tokens` or `tokenizer`; `api key` hides `api_key`, `X-Api-Key`, `APIKey` and `apiKey`. It goes by names only: a
+/// secret without one, in the text of an error for example, is shown.
 ///
 /// ```
 /// use flux_telemetry::Redact;
@@ -37,24 +41,28 @@ impl Default for Redact {
 impl Redact {
     /// Hides these keys and no others.
     pub fn only<K: AsRef<str>>(keys: impl IntoIterator<Item = K>) -> Self {
-        Self(Arc::new(keys.into_iter().map(|key| words(key.as_ref())).filter(|words| !words.is_empty()).collect()))
+        Self(Arc::new(keys.into_iter().filter_map(|key| parse(key.as_ref())).collect()))
     }
 
     /// Hides this key as well.
     #[must_use]
     pub fn and(mut self, key: &str) -> Self {
-        let words = words(key);
-        if !words.is_empty() {
-            Arc::make_mut(&mut self.0).push(words);
-        }
+        Arc::make_mut(&mut self.0).extend(parse(key));
         self
     }
 
     /// Whether the value under this name is hidden.
     #[must_use]
     pub fn hides(&self, name: &str) -> bool {
-        let name = words(name);
-        self.0.iter().any(|key| name.windows(key.len()).any(|window| window == key.as_slice()))
+        let name = words::words(name);
+        self.0.iter().any(|key| words::contains(&name, key))
+    }
+
+    /// Text as a log may show it: what follows a name that is hidden and `:` or `=` is left out, as in the `Debug` form of a structure, in
+    /// JSON, or in a query.
+    #[must_use]
+    pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        text::hide(self, text)
     }
 
     /// The headers as a log may show them.
@@ -70,21 +78,10 @@ impl fmt::Debug for Redact {
     }
 }
 
-/// The words of a name in lower case: they end at what is no letter or digit, and where camel case begins a new one.
-fn words(name: &str) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    let mut before = ' ';
-    for letter in name.chars() {
-        let begins = !before.is_alphanumeric() || (before.is_lowercase() && letter.is_uppercase());
-        if letter.is_alphanumeric() {
-            match words.last_mut() {
-                Some(word) if !begins => word.extend(letter.to_lowercase()),
-                _ => words.push(letter.to_lowercase().collect()),
-            }
-        }
-        before = letter;
-    }
-    words
+/// The words of a key; nothing when it has none.
+fn parse(key: &str) -> Option<Vec<String>> {
+    let words: Vec<_> = words::words(key).into_iter().map(str::to_lowercase).collect();
+    (!words.is_empty()).then_some(words)
 }
 
 /// Headers without their secrets, to be shown; see [`Redact::headers`].
@@ -128,6 +125,18 @@ mod tests {
             "X-Api-Key",
             "apiKey",
             "apikey",
+            "API-Key",
+            "APIKey",
+            "XApiKey",
+            "x_api_key",
+            "x-api-key",
+            "api.key",
+            "accesstoken",
+            "HTTPToken",
+            "oauth2Token",
+            "token2",
+            "userPassword1",
+            "Proxy-Authorization",
             "Authorization",
             "http.request.header.authorization",
             "Set-Cookie",

@@ -51,6 +51,14 @@ impl From<Sampling> for Sampler {
     }
 }
 
+/// What is sent to a collector.
+#[cfg(feature = "_otlp")]
+#[derive(Debug, Clone, Copy)]
+struct Signals {
+    traces: bool,
+    metrics: bool,
+}
+
 /// What to set up. The standard `OTEL_*` variables win over what stands here: the operator knows the place.
 ///
 /// ```no_run
@@ -79,6 +87,8 @@ pub struct Setup {
     flush: Duration,
     #[cfg(feature = "_otlp")]
     redact: Redact,
+    #[cfg(feature = "_otlp")]
+    sent: Signals,
     #[cfg(feature = "prometheus")]
     prometheus: Option<Prometheus>,
 }
@@ -99,6 +109,8 @@ impl Setup {
             flush: Duration::from_secs(5),
             #[cfg(feature = "_otlp")]
             redact: Redact::default(),
+            #[cfg(feature = "_otlp")]
+            sent: Signals { traces: true, metrics: true },
             #[cfg(feature = "prometheus")]
             prometheus: None,
         }
@@ -151,6 +163,20 @@ impl Setup {
         self
     }
 
+    /// Sends no traces, and makes none: messages pass the traces on that they came with. Variable: `OTEL_TRACES_EXPORTER=none`.
+    #[cfg(feature = "_otlp")]
+    pub fn without_traces(mut self) -> Self {
+        self.sent.traces = false;
+        self
+    }
+
+    /// Sends no metrics, as where Prometheus reads them. Variable: `OTEL_METRICS_EXPORTER=none`.
+    #[cfg(feature = "_otlp")]
+    pub fn without_metrics(mut self) -> Self {
+        self.sent.metrics = false;
+        self
+    }
+
     /// Also lets Prometheus read the metrics.
     #[cfg(feature = "prometheus")]
     pub fn with_prometheus(mut self, prometheus: &Prometheus) -> Self {
@@ -186,16 +212,17 @@ impl Setup {
         if let Some(prometheus) = &self.prometheus {
             providers.read_by(prometheus.reader()?);
         }
-        let asked = [variables.exporters("TRACES")?, variables.exporters("METRICS")?];
-        if asked.iter().any(|exporters| exporters.prometheus) && !providers.has_reader() {
+        let (traces, metrics) = (variables.exporters("TRACES")?, variables.exporters("METRICS")?);
+        if (traces.prometheus || metrics.prometheus) && !providers.has_reader() {
             let message =
                 "OTEL_METRICS_EXPORTER asks for Prometheus, and this program does not offer its metrics to it";
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         let guard = Guard::new(self.flush);
         #[cfg(feature = "_otlp")]
-        let guard =
-            guard.with_background(self.collect(asked.map(|exporters| exporters.otlp), variables, &mut providers)?);
+        let asked = Signals { traces: traces.otlp, metrics: metrics.otlp };
+        #[cfg(feature = "_otlp")]
+        let guard = guard.with_background(self.collect(asked, variables, &mut providers)?);
         Ok(guard.with_providers(providers.build()))
     }
 
@@ -203,10 +230,11 @@ impl Setup {
     #[cfg(feature = "_otlp")]
     fn collect(
         &self,
-        [traces, metrics]: [bool; 2],
+        asked: Signals,
         variables: &Variables<'_>,
         providers: &mut Assembly,
     ) -> Result<Option<Background>> {
+        let (traces, metrics) = (asked.traces && self.sent.traces, asked.metrics && self.sent.metrics);
         if !traces && !metrics {
             return Ok(None);
         }

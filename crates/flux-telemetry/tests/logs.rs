@@ -62,6 +62,21 @@ fn secrets_are_hidden_in_events_and_in_spans() {
 }
 
 #[test]
+fn secrets_are_hidden_inside_of_values() {
+    let mut headers = flux_core::Headers::new();
+    headers.insert("Authorization", "Bearer x").expect("valid");
+    headers.insert("X-Message-ID", "order-1").expect("valid");
+    let query = "id=1&access_token=t-1";
+    let work = || tracing::info!(?headers, query, "took {headers:?}");
+    for logs in [LogLines::text(), LogLines::json()] {
+        let text = logged(logs, work);
+        assert!(!text.contains("Bearer") && !text.contains("t-1"), "{text}");
+        assert_eq!(text.matches("order-1").count(), 2, "{text}");
+        assert_eq!(text.matches("[hidden]").count(), 3, "{text}");
+    }
+}
+
+#[test]
 fn a_line_inside_a_trace_has_its_ids() {
     let ids = SpanContext::new(
         TraceId::from_hex("4bf92f3577b34da6a3ce929d0e0e4736").expect("valid"),

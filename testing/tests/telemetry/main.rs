@@ -2,17 +2,19 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use flux_nats_server::Server;
 use flux_testing::{Collector, Span};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
 /// The spans of one order, each below the one before it.
 const ORDER: [&str; 8] = [
     "POST",
-    "POST /orders",
+    "process orders",
     "send orders.placed",
     "process orders.placed",
     "send orders.priced",
@@ -21,17 +23,16 @@ const ORDER: [&str; 8] = [
     "process orders.packed",
 ];
 
-/// Runs the shop to its end: the trace that it printed, if it had one, and how long it took.
-async fn shop(args: &[&str], variables: &[(&str, &str)]) -> (String, Duration) {
+/// Runs the shop to its end: the trace of its order.
+async fn shop(args: &[&str], variables: &[(&str, &str)]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_shop"));
     command.args(args).envs(variables.iter().copied()).kill_on_drop(true);
-    let started = Instant::now();
     let output = command.output().await.unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     let (trace, answer) = said.trim().split_once(' ').unwrap();
     assert_eq!(answer, "ordered, priced, packed");
-    (trace.to_owned(), started.elapsed())
+    trace.to_owned()
 }
 
 /// Follows an order from parent to child.
@@ -53,14 +54,15 @@ async fn an_order_is_one_trace_on_every_transport_and_over_both_protocols() {
     let server = Server::builder().with_jetstream().start().await.unwrap_or_else(|error| panic!("{error}"));
     let protocols = [("grpc", collector.grpc()), ("http/protobuf", collector.http())];
     for (protocol, endpoint) in &protocols {
-        for transport in [&["mem"][..], &["nats", server.url()], &["jetstream", server.url()]] {
+        let url = server.url();
+        for transport in [&["mem"][..], &["mem-stream"], &["nats", url], &["jetstream", url], &["http"]] {
             let variables = [("OTEL_EXPORTER_OTLP_PROTOCOL", *protocol), ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)];
-            let (trace, _) = shop(transport, &variables).await;
+            let trace = shop(transport, &variables).await;
             let spans = collector.trace(&trace, ORDER.len()).await;
             assert_connected(&spans);
         }
     }
-    assert_eq!(collector.traces().await, 6, "one trace for each order and nothing else");
+    assert_eq!(collector.traces().await, 10, "one trace for each order and nothing else");
 }
 
 #[tokio::test]
@@ -90,6 +92,29 @@ async fn what_is_not_sampled_is_not_sent() {
     assert_eq!(collector.traces().await, 0, "metrics came, which are sent after the traces");
 }
 
+/// How long the shop takes to serve so many orders, and then to end, when its telemetry goes to `endpoint`.
+async fn serve(orders: usize, endpoint: &str, protocol: &str) -> [Duration; 2] {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_shop"));
+    command.arg("mem").env("ORDERS", orders.to_string());
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint).env("OTEL_EXPORTER_OTLP_PROTOCOL", protocol);
+    // Sends all the time, so that what waits for the collector waits while orders are served.
+    command
+        .env("OTEL_BSP_SCHEDULE_DELAY", "1")
+        .env("OTEL_BSP_MAX_QUEUE_SIZE", "8")
+        .env("OTEL_METRIC_EXPORT_INTERVAL", "1");
+    command.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    let started = Instant::now();
+    let mut shop = command.spawn().unwrap();
+    let mut lines = BufReader::new(shop.stdout.take().unwrap()).lines();
+    for _ in 0..orders {
+        let line = lines.next_line().await.unwrap().unwrap();
+        assert!(line.ends_with("ordered, priced, packed"), "{line}");
+    }
+    let (served, ending) = (started.elapsed(), Instant::now());
+    assert!(shop.wait().await.unwrap().success());
+    [served, ending.elapsed()]
+}
+
 #[tokio::test]
 async fn a_dead_collector_costs_nothing_but_the_telemetry() {
     // One that refuses, and one that takes the connection and is silent.
@@ -97,10 +122,11 @@ async fn a_dead_collector_costs_nothing_but_the_telemetry() {
     let silent = format!("http://{}", silent.local_addr().unwrap());
     for endpoint in ["http://127.0.0.1:9", &silent] {
         for protocol in ["grpc", "http/protobuf"] {
-            let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint), ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)];
-            let (_, took) = shop(&["mem"], &variables).await;
-            // The flush at the end may take five seconds, and is all that takes time.
-            assert!(took < Duration::from_secs(15), "{protocol} to {endpoint} took {took:?}");
+            let [served, ended] = serve(300, endpoint, protocol).await;
+            // An exchange with the silent one takes ten seconds; a shop that waited for a single one would be later.
+            assert!(served < Duration::from_secs(8), "{protocol} to {endpoint}: served in {served:?}");
+            // The flush at the end may take five seconds.
+            assert!(ended < Duration::from_secs(10), "{protocol} to {endpoint}: ended after {ended:?}");
         }
     }
 }

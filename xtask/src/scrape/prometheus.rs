@@ -23,6 +23,7 @@ pub(super) struct Prometheus {
 
 impl Prometheus {
     /// Starts one that reads `target` every second, and waits until it answers.
+    #[expect(clippy::disallowed_methods, reason = "there is no runtime here, and nothing is proven by the wait")]
     pub(super) fn start(tools: &Path, target: &str) -> Result<Self, Failure> {
         let program = program(tools)?;
         let scratch = std::env::temp_dir().join(format!("flux-prometheus-{}", std::process::id()));

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
+#[cfg(feature = "_bound")]
+use opentelemetry::metrics::{BoundCounter, BoundHistogram};
 use opentelemetry::metrics::{Counter, Histogram, Meter};
 
 use super::semconv;
@@ -10,12 +12,8 @@ use crate::SubjectFilter;
 
 #[derive(Debug)]
 pub(super) struct Instruments {
-    sent: Counter<u64>,
-    consumed: Counter<u64>,
-    operation_duration: Histogram<f64>,
-    process_duration: Histogram<f64>,
-    send: Vec<KeyValue>,
-    process: Vec<KeyValue>,
+    send: Series,
+    process: Series,
 }
 
 impl Instruments {
@@ -35,37 +33,69 @@ impl Instruments {
             attributes
         };
         Self {
-            sent: counter(semconv::SENT_MESSAGES, "Messages that were sent."),
-            consumed: counter(semconv::CONSUMED_MESSAGES, "Messages that were delivered to a handler."),
-            operation_duration: histogram(semconv::OPERATION_DURATION, "How long sending took."),
-            process_duration: histogram(semconv::PROCESS_DURATION, "How long handling took."),
-            send: attributes("send"),
-            process: attributes("process"),
+            send: Series::new(
+                counter(semconv::SENT_MESSAGES, "Messages that were sent."),
+                histogram(semconv::OPERATION_DURATION, "How long sending took."),
+                attributes("send"),
+            ),
+            process: Series::new(
+                counter(semconv::CONSUMED_MESSAGES, "Messages that were delivered to a handler."),
+                histogram(semconv::PROCESS_DURATION, "How long handling took."),
+                attributes("process"),
+            ),
         }
     }
 
     pub(super) fn sent(&self, took: Duration, error: Option<&'static str>) {
-        with_error(&self.send, error, |attributes| {
-            self.sent.add(1, attributes);
-            self.operation_duration.record(took.as_secs_f64(), attributes);
-        });
+        self.send.record(took, error);
     }
 
     pub(super) fn processed(&self, took: Duration, error: Option<&'static str>) {
-        with_error(&self.process, error, |attributes| {
-            self.consumed.add(1, attributes);
-            self.process_duration.record(took.as_secs_f64(), attributes);
-        });
+        self.process.record(took, error);
     }
 }
 
-fn with_error(attributes: &[KeyValue], error: Option<&'static str>, record: impl FnOnce(&[KeyValue])) {
-    match error {
-        None => record(attributes),
-        Some(error) => {
-            let mut attributes = attributes.to_vec();
-            attributes.push(KeyValue::new(semconv::ERROR_TYPE, error));
-            record(&attributes);
+/// How many there were of one operation, and how long they took.
+#[derive(Debug)]
+struct Series {
+    count: Counter<u64>,
+    duration: Histogram<f64>,
+    attributes: Vec<KeyValue>,
+    /// Those without an error, which need not be looked up among all that there are.
+    #[cfg(feature = "_bound")]
+    bound: std::sync::OnceLock<(BoundCounter<u64>, BoundHistogram<f64>)>,
+}
+
+impl Series {
+    fn new(count: Counter<u64>, duration: Histogram<f64>, attributes: Vec<KeyValue>) -> Self {
+        Self {
+            count,
+            duration,
+            attributes,
+            #[cfg(feature = "_bound")]
+            bound: std::sync::OnceLock::new(),
         }
+    }
+
+    #[cfg(feature = "_bound")]
+    fn succeeded(&self, seconds: f64) {
+        let bind = || (self.count.bind(&self.attributes), self.duration.bind(&self.attributes));
+        let (count, duration) = self.bound.get_or_init(bind);
+        count.add(1);
+        duration.record(seconds);
+    }
+
+    #[cfg(not(feature = "_bound"))]
+    fn succeeded(&self, seconds: f64) {
+        self.count.add(1, &self.attributes);
+        self.duration.record(seconds, &self.attributes);
+    }
+
+    fn record(&self, took: Duration, error: Option<&'static str>) {
+        let seconds = took.as_secs_f64();
+        let Some(error) = error else { return self.succeeded(seconds) };
+        let attributes = [self.attributes.as_slice(), &[KeyValue::new(semconv::ERROR_TYPE, error)]].concat();
+        self.count.add(1, &attributes);
+        self.duration.record(seconds, &attributes);
     }
 }

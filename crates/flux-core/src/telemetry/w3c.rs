@@ -2,84 +2,176 @@
 
 use std::str::FromStr;
 
+use opentelemetry::baggage::BaggageExt as _;
 use opentelemetry::propagation::Injector;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState};
 use opentelemetry::{Context, global};
 
 use crate::{HeaderName, HeaderValue, Headers, header};
 
-/// Writes what the global propagator writes, and the context's span if that does not.
-pub(super) fn inject(context: &Context, headers: &mut Headers) {
-    let mut writer = Writer { headers, traced: false };
-    global::get_text_map_propagator(|propagator| propagator.inject_context(context, &mut writer));
-    let span = context.span();
-    let span = span.span_context();
-    if writer.traced || !span.is_valid() {
-        return;
+/// What the process's propagator writes beside the sender's span.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Propagation {
+    /// Nothing.
+    Span,
+    /// The baggage of the context.
+    Baggage,
+    /// Headers of conventions that flux does not know.
+    Foreign,
+}
+
+impl Propagation {
+    /// Asks the global propagator.
+    pub(super) fn of_process() -> Self {
+        global::get_text_map_propagator(|propagator| {
+            propagator.fields().fold(Self::Span, |known, field| match (known, field) {
+                (known, "traceparent" | "tracestate") => known,
+                (Self::Span | Self::Baggage, "baggage") => Self::Baggage,
+                _ => Self::Foreign,
+            })
+        })
     }
+
+    /// Writes the span that sends a message in `context`, and what else travels.
+    pub(super) fn inject(self, context: &Context, span: &SpanContext, headers: &mut Headers) {
+        let is_asked = match self {
+            Self::Span => false,
+            Self::Baggage => !context.baggage().is_empty(),
+            Self::Foreign => true,
+        };
+        if is_asked {
+            let context = context.with_remote_span_context(span.clone());
+            let mut writer = Writer(headers);
+            global::get_text_map_propagator(|propagator| propagator.inject_context(&context, &mut writer));
+        }
+        // Written without the propagator, which takes ten times as long for each message.
+        if span.is_valid() {
+            headers.put(header::TRACEPARENT, traceparent(span));
+            set_state(headers, span.trace_state());
+        }
+    }
+}
+
+fn set_state(headers: &mut Headers, state: &TraceState) {
+    if *state != TraceState::NONE
+        && let Ok(state) = HeaderValue::try_from(state.header())
+    {
+        headers.put(header::TRACESTATE, state);
+    } else {
+        headers.remove(&header::TRACESTATE);
+    }
+}
+
+/// `00-<trace>-<span>-<flags>`, in lower case.
+fn traceparent(span: &SpanContext) -> HeaderValue {
+    let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
     let flags = span.trace_flags() & TraceFlags::SAMPLED;
-    let traceparent = format!("00-{}-{}-{:02x}", span.trace_id(), span.span_id(), flags.to_u8());
-    writer.set("traceparent", traceparent);
-    writer.set("tracestate", span.trace_state().header());
+    write(&mut text, 3, &span.trace_id().to_bytes());
+    write(&mut text, 36, &span.span_id().to_bytes());
+    write(&mut text, 53, &[flags.to_u8()]);
+    HeaderValue::lossy(std::str::from_utf8(&text).unwrap_or_default(), text.len())
+}
+
+/// Writes bytes as lower-case hexadecimal digits, from a place on.
+fn write(text: &mut [u8], start: usize, bytes: &[u8]) {
+    let digit = |value: u8| value + if value < 10 { b'0' } else { b'a' - 10 };
+    let places = text.get_mut(start..).unwrap_or_default().chunks_exact_mut(2);
+    for (place, byte) in places.zip(bytes) {
+        place.copy_from_slice(&[digit(byte >> 4), digit(byte & 0xf)]);
+    }
 }
 
 /// Reads the sender's span from the headers, if there is a valid one.
 pub(super) fn extract(headers: &Headers) -> Option<SpanContext> {
-    let mut parts = headers.get(&header::TRACEPARENT)?.split('-');
-    let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let lower_hex = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    let shaped = version.len() == 2 && trace.len() == 32 && span.len() == 16 && flags.len() == 2;
+    let (version, rest) = headers.value(&header::TRACEPARENT)?.as_str().as_bytes().split_first_chunk::<2>()?;
+    let (trace, rest) = rest.strip_prefix(b"-")?.split_first_chunk::<32>()?;
+    let (span, rest) = rest.strip_prefix(b"-")?.split_first_chunk::<16>()?;
+    let (flags, rest) = rest.strip_prefix(b"-")?.split_first_chunk::<2>()?;
     // Later versions may add parts at the end; version ff is forbidden (section 3.2.2).
-    let known = version != "ff" && (version != "00" || parts.next().is_none());
-    if !shaped || !known || ![version, trace, span, flags].into_iter().all(lower_hex) {
+    let is_known = if version == b"00" { rest.is_empty() } else { rest.is_empty() || rest.starts_with(b"-") };
+    if !is_known || version == b"ff" {
         return None;
     }
-    let flags = TraceFlags::new(u8::from_str_radix(flags, 16).ok()?) & TraceFlags::SAMPLED;
+    let ([_], [flags]) = (read(version)?, read(flags)?);
+    let (trace, span) = (TraceId::from_bytes(read(trace)?), SpanId::from_bytes(read(span)?));
     let state = headers.get(&header::TRACESTATE).and_then(|state| TraceState::from_str(state).ok());
-    let context = SpanContext::new(
-        TraceId::from_hex(trace).ok()?,
-        SpanId::from_hex(span).ok()?,
-        flags,
-        true,
-        state.unwrap_or_default(),
-    );
+    let flags = TraceFlags::new(flags) & TraceFlags::SAMPLED;
+    let context = SpanContext::new(trace, span, flags, true, state.unwrap_or_default());
     context.is_valid().then_some(context)
 }
 
-struct Writer<'h> {
-    headers: &'h mut Headers,
-    /// Whether a span was written.
-    traced: bool,
+/// The bytes that lower-case hexadecimal digits stand for, when there are two for each and nothing else.
+fn read<const BYTES: usize>(digits: &[u8]) -> Option<[u8; BYTES]> {
+    let value = |digit: u8| match digit {
+        b'0'..=b'9' => digit - b'0',
+        b'a'..=b'f' => digit - b'a' + 10,
+        _ => u8::MAX,
+    };
+    let mut bytes = [0; BYTES];
+    let mut are_digits = digits.len() == 2 * BYTES;
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        let &[high, low] = pair else { return None };
+        let (high, low) = (value(high), value(low));
+        are_digits &= high | low < 16;
+        *byte = high << 4 | low & 0xf;
+    }
+    are_digits.then_some(bytes)
 }
+
+struct Writer<'h>(&'h mut Headers);
 
 impl Injector for Writer<'_> {
     fn set(&mut self, key: &str, value: String) {
         let name = match key {
-            "traceparent" => {
-                self.traced = true;
-                header::TRACEPARENT
-            }
-            "tracestate" if value.is_empty() => {
-                self.headers.remove(&header::TRACESTATE);
-                return;
-            }
-            "tracestate" => header::TRACESTATE,
-            other => match HeaderName::new(other) {
-                Ok(name) => name,
-                Err(_) => return,
-            },
+            "baggage" => Ok(header::BAGGAGE),
+            other => HeaderName::new(other),
         };
-        if let Ok(value) = HeaderValue::try_from(value) {
-            self.headers.put(name, value);
+        // A propagator that writes what no header may hold is left alone.
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(value)) {
+            self.0.put(name, value);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use opentelemetry::propagation::text_map_propagator::FieldIter;
+    use opentelemetry::propagation::{Extractor, TextMapPropagator};
+
     use super::*;
 
-    fn read(traceparent: &str) -> Option<SpanContext> {
+    /// One that writes a header of its own.
+    #[derive(Debug)]
+    struct Other([String; 1]);
+
+    impl TextMapPropagator for Other {
+        fn inject_context(&self, context: &Context, injector: &mut dyn Injector) {
+            injector.set("X-Trace", context.span().span_context().trace_id().to_string());
+        }
+
+        fn extract_with_context(&self, context: &Context, _: &dyn Extractor) -> Context {
+            context.clone()
+        }
+
+        fn fields(&self) -> FieldIter<'_> {
+            FieldIter::new(&self.0)
+        }
+    }
+
+    #[test]
+    fn a_propagator_of_another_convention_writes_as_well() {
+        assert_eq!(Propagation::of_process(), Propagation::Span);
+        global::set_text_map_propagator(Other(["X-Trace".to_owned()]));
+        let propagation = Propagation::of_process();
+        assert_eq!(propagation, Propagation::Foreign);
+        let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let mut headers = Headers::new();
+        propagation.inject(&Context::new(), &sender(text).expect("valid"), &mut headers);
+        assert_eq!(headers.get(&header::TRACEPARENT), Some(text));
+        assert_eq!(headers.get("X-Trace"), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
+    }
+
+    fn sender(traceparent: &str) -> Option<SpanContext> {
         let mut headers = Headers::new();
         headers.insert(header::TRACEPARENT, traceparent).expect("valid");
         extract(&headers)
@@ -87,10 +179,10 @@ mod tests {
 
     #[test]
     fn reads_what_the_recommendation_shows_and_nothing_else() {
-        let span = read("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").expect("valid");
+        let span = sender("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").expect("valid");
         assert_eq!(span.trace_id().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
         assert!(span.is_sampled() && span.is_remote());
-        assert!(read("01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-new").is_some());
+        assert!(sender("01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-new").is_some());
         for bad in [
             "",
             "00",
@@ -98,18 +190,22 @@ mod tests {
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
             "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1",
+            "0g-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01new",
             "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
         ] {
-            assert!(read(bad).is_none(), "{bad}");
+            assert!(sender(bad).is_none(), "{bad}");
         }
     }
 
     #[test]
     fn writes_what_it_reads() {
         let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        let context = Context::new().with_remote_span_context(read(text).expect("valid"));
         let mut headers = Headers::new();
-        inject(&context, &mut headers);
+        headers.insert(header::TRACESTATE, "of=another").expect("valid");
+        Propagation::Span.inject(&Context::new(), &sender(text).expect("valid"), &mut headers);
         assert_eq!(headers.get(&header::TRACEPARENT), Some(text));
+        assert_eq!(headers.get(&header::TRACESTATE), None);
     }
 }

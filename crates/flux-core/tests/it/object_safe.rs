@@ -192,7 +192,7 @@ async fn an_acker() -> Result<()> {
 async fn a_boxed_settle_knows_whether_the_transport_redelivers() -> Result<()> {
     let (wire, _) = numbers();
     assert!(BoxSettle::new(wire.settler()).redelivers());
-    assert!(!BoxSettle::new(NoAck).redelivers());
+    assert!(!BoxSettle::new(NoAck).redelivers() && !BoxSettle::new(NoAck).sender_waits());
     BoxSettle::new(wire.settler()).keep_alive().await?;
     BoxSettle::new(wire.settler()).settle(Outcome::NakAfter(Duration::from_secs(1))).await?;
     assert_eq!(wire.done(), [Done::Progress, Done::Nak(Some(Duration::from_secs(1)))]);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use flux_core::{
     Backlog, Batch, BoxFuture, Consumer, Error, ErrorKind, Instance, Outstanding, QueueSubscriber, Result,
-    SubjectFilter, Subscriber, Typed,
+    SubjectFilter, Subscriber, Telemetry, Typed,
 };
 
 use super::config::ConsumerConfig;
@@ -37,7 +37,7 @@ impl MemConsumer {
 
     /// The same consumer for values.
     pub fn typed<C>(self, codec: C) -> Typed<Self, C> {
-        Typed::new(self, codec)
+        Typed::with_telemetry(self, codec, Telemetry::new("mem"))
     }
 
     /// How far it is.

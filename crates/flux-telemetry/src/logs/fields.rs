@@ -69,19 +69,23 @@ impl Visit for Fields<'_> {
         if field.name() == MESSAGE {
             self.recorded.message = Some(value.to_owned());
         } else {
-            self.put(field, || Value::from(value));
+            let redact = self.redact;
+            self.put(field, || Value::from(redact.text(value)));
         }
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.put(field, || Value::from(value.to_string()));
+        let redact = self.redact;
+        self.put(field, || Value::from(redact.text(&value.to_string())));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let redact = self.redact;
+        let text = || redact.text(&format!("{value:?}")).into_owned();
         if field.name() == MESSAGE {
-            self.recorded.message = Some(format!("{value:?}"));
+            self.recorded.message = Some(text());
         } else {
-            self.put(field, || Value::from(format!("{value:?}")));
+            self.put(field, || Value::from(text()));
         }
     }
 }

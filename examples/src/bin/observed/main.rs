@@ -42,9 +42,9 @@ async fn pack(order: Message<Order>, State(calls): State<Arc<AtomicU64>>) -> Res
     Ok(())
 }
 
-/// A bank that is down for one order in three.
+/// A bank that is down for a hundred orders in five hundred.
 async fn charge(order: u64) -> Result<(), GuardError<&'static str>> {
-    if order.is_multiple_of(3) { Err(GuardError::Stage("the bank does not answer")) } else { Ok(()) }
+    if order % 500 < 100 { Err(GuardError::Stage("the bank does not answer")) } else { Ok(()) }
 }
 
 #[tokio::main]
@@ -61,7 +61,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let running = tokio::spawn(router.run_until(shutdown_signal()));
     handle.ready().await?;
 
-    let bank = CircuitBreaker::new(charge, CircuitConfig::new().with_failures(2));
+    let bank =
+        CircuitBreaker::new(charge, CircuitConfig::new().with_failures(2).with_reset_after(Duration::from_millis(100)));
     let bank = Metered::new("bank", bank);
     let listener = TcpListener::bind(listen).await?;
     println!("metrics at http://{}/metrics", listener.local_addr()?);
