@@ -4,6 +4,7 @@ mod publisher;
 mod request;
 mod subscriber;
 
+use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, TryLockError};
@@ -76,12 +77,19 @@ impl<W: fmt::Debug, C: fmt::Debug> fmt::Debug for Typed<W, C> {
 }
 
 /// Runs a codec. One that panics, as a hand-written `Deserialize` may, has failed: one message must not end a subscription.
+#[inline]
 fn caught<R>(run: impl FnOnce() -> Result<R>) -> Result<R> {
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
-        let text = payload.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message");
-        Err(Error::new(ErrorKind::Codec, format!("the codec panicked: {text}")))
-    })
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(result) => result,
+        Err(payload) => Err(panicked(&*payload)),
+    }
+}
+
+#[cold]
+fn panicked(payload: &(dyn Any + Send)) -> Error {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message");
+    Error::new(ErrorKind::Codec, format!("the codec panicked: {text}"))
 }
 
 /// Why a payload did not decode.
