@@ -92,6 +92,10 @@ impl HeaderValue {
         Self(Text::from_static(value))
     }
 
+    pub(crate) const fn as_static(&self) -> Option<&'static str> {
+        self.0.as_static()
+    }
+
     /// A content type as a codec names it, which is not checked for each message.
     pub(crate) const fn of_codec(content_type: &'static str) -> Self {
         Self(Text::from_static(content_type))

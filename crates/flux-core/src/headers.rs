@@ -189,14 +189,18 @@ impl Headers {
         }
     }
 
-    /// The content type that a codec has set, when it is all there is: for transports on which it may go without saying. One that
-    /// was inserted by name is not a codec's.
+    /// The content type that a codec has set: for transports on which it may go without saying. One that a publisher made from
+    /// a string is not a codec's.
     #[inline]
     #[must_use]
-    pub const fn codec_content_type(&self) -> Option<&'static str> {
+    pub fn codec_content_type(&self) -> Option<&'static str> {
         match &self.0 {
+            Repr::Empty => None,
             Repr::ContentType(value) => Some(value),
-            Repr::Empty | Repr::Entries(_) => None,
+            Repr::Entries(entries) => {
+                let found = entries.iter().find(|(name, _)| *name == header::CONTENT_TYPE);
+                found.and_then(|(_, value)| value.as_static())
+            }
         }
     }
 
@@ -349,6 +353,8 @@ mod tests {
 
         let mut headers = Headers::new();
         headers.set_content_type("application/json");
+        assert_eq!(headers.codec_content_type(), Some("application/json"));
+        headers.insert("a", "1").expect("valid");
         assert_eq!(headers.codec_content_type(), Some("application/json"));
     }
 }

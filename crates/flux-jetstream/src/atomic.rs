@@ -49,7 +49,7 @@ async fn send(stream: &JsStream, messages: &[Message<Bytes>]) -> Result<StoredBa
     let last = messages.len();
     for (number, message) in (1..).zip(messages) {
         let subject = stream.jetstream().nats().subject(&message.subject);
-        let headers = headers(message, batch, (number, number == last));
+        let headers = headers(stream, message, batch, (number, number == last));
         // The first answer tells whether the stream takes batches at all, the last one whether it has stored this one.
         if number > 1 && number < last {
             let sent = client.publish_with_headers(subject, headers, message.payload.clone()).await;
@@ -72,8 +72,8 @@ async fn send(stream: &JsStream, messages: &[Message<Bytes>]) -> Result<StoredBa
     Err(Error::new(ErrorKind::Other, "the batch ended without its last message"))
 }
 
-fn headers(message: &Message<Bytes>, batch: &str, (number, is_last): (usize, bool)) -> HeaderMap {
-    let mut headers = wire::all_headers(message);
+fn headers(stream: &JsStream, message: &Message<Bytes>, batch: &str, (number, is_last): (usize, bool)) -> HeaderMap {
+    let mut headers = wire::headers(stream.jetstream().nats(), message).unwrap_or_default();
     headers.insert("Nats-Batch-Id", batch);
     headers.insert("Nats-Batch-Sequence", number.to_string());
     if is_last {

@@ -44,13 +44,6 @@ pub(crate) fn headers(nats: &Nats, message: &Message<Bytes>) -> Option<HeaderMap
     Some(map)
 }
 
-/// As [`headers`], where there is a header block anyway: then JSON is named, too.
-pub(crate) fn all_headers(message: &Message<Bytes>) -> HeaderMap {
-    let mut map = flux_nats::wire::headers(&message.headers).unwrap_or_default();
-    set_id(&mut map, message);
-    map
-}
-
 fn set_id(map: &mut HeaderMap, message: &Message<Bytes>) {
     if let Some(id) = message.deduplication_id()
         && !message.headers.contains(MESSAGE_ID)

@@ -31,7 +31,7 @@ pub struct NatsConfig {
     pub request_timeout: Duration,
     /// The queue group of responders, so that one of them gets each request. Default: `q`, as in NATS services.
     pub responder_group: Cow<'static, str>,
-    /// Whether a message without other headers says that it is JSON. Default: false; every other content type is always named.
+    /// Whether a message says that it is JSON. Default: false; every other content type is always named.
     pub json_content_type: bool,
     /// Whether a request without a deadline of its own carries the request timeout as one. Default: false.
     pub timeout_as_deadline: bool,
@@ -93,7 +93,7 @@ impl NatsConfig {
         self
     }
 
-    /// Names the content type of JSON on messages without other headers, too: for receivers whose codec takes a payload that says
+    /// Names the content type of JSON, too: for receivers whose codec takes a payload that says
     /// nothing for something else. The client takes longer over one header than over the rest of a small message.
     #[must_use]
     pub const fn with_json_content_type(mut self) -> Self {

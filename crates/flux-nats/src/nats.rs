@@ -22,7 +22,7 @@ pub(crate) struct Inner {
     pub(crate) monitor: Monitor,
     /// The headers of a message that names its content type and nothing else: a clone is made without hashing. A bus has one
     /// codec; a further one does without.
-    content_type: OnceLock<(String, HeaderMap)>,
+    content_type: OnceLock<(&'static str, HeaderMap)>,
     last_subject: LastSubject,
 }
 
@@ -107,14 +107,14 @@ impl Nats {
     #[inline]
     #[must_use]
     pub fn headers(&self, headers: &Headers) -> Option<HeaderMap> {
-        if headers.codec_content_type() == Some(wire::JSON) && !self.config().json_content_type {
-            return None;
+        let Some(content_type) = headers.codec_content_type() else { return wire::headers(headers) };
+        if content_type == wire::JSON && !self.config().json_content_type {
+            return wire::headers_but_content_type(headers);
         }
-        let Some(content_type) = wire::leading_content_type(headers) else { return wire::headers(headers) };
         // To copy a map takes less than to make one.
-        let made = || (content_type.to_owned(), wire::content_type(content_type));
-        let (known, map) = self.0.content_type.get_or_init(made);
-        if known == content_type { Some(wire::add(map.clone(), headers, 1)) } else { wire::headers(headers) }
+        let (known, map) = self.0.content_type.get_or_init(|| (content_type, wire::content_type(content_type)));
+        let map = if *known == content_type { map.clone() } else { wire::content_type(content_type) };
+        Some(wire::headers_beside_content_type(map, headers))
     }
 
     /// The subject as the client takes it. Copies it only if it is neither a literal nor the one of the message before.

@@ -75,8 +75,7 @@ impl Nats {
             return (self.headers(headers), limit.min(own.saturating_sub(now)));
         }
         let deadline = now.saturating_add(limit).as_millis();
-        // With a header block, to name JSON as well costs little.
-        let mut native = wire::headers(headers).unwrap_or_default();
+        let mut native = self.headers(headers).unwrap_or_default();
         wire::set_deadline(&mut native, u64::try_from(deadline).unwrap_or(u64::MAX));
         (Some(native), limit)
     }

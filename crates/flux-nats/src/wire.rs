@@ -13,6 +13,8 @@ use crate::Nats;
 /// What a payload is that does not say: JSON, as elsewhere in the world of NATS.
 pub(crate) const JSON: &str = "application/json";
 
+const CONTENT_TYPE: &str = "Content-Type";
+
 /// The subject as the client takes it. Allocates unless the subject is a literal.
 #[must_use]
 pub fn subject(subject: &Subject) -> async_nats::Subject {
@@ -34,12 +36,22 @@ impl ToSubject for Borrowed<'_> {
 /// The headers as the client takes them; `None` when there are none.
 #[must_use]
 pub fn headers(headers: &Headers) -> Option<HeaderMap> {
-    (!headers.is_empty()).then(|| add(HeaderMap::new(), headers, 0))
+    (!headers.is_empty()).then(|| add(HeaderMap::new(), headers, |_| true))
 }
 
-/// Adds the headers to a map that has the first of them, so many as `known`.
-pub(crate) fn add(mut map: HeaderMap, headers: &Headers, known: usize) -> HeaderMap {
-    for (index, (name, value)) in headers.iter().enumerate().skip(known) {
+/// As [`headers`], without the content type.
+pub(crate) fn headers_but_content_type(headers: &Headers) -> Option<HeaderMap> {
+    (headers.len() > 1).then(|| add(HeaderMap::new(), headers, |name| name != CONTENT_TYPE))
+}
+
+/// As [`headers`], whose content type `map` has already.
+pub(crate) fn headers_beside_content_type(map: HeaderMap, headers: &Headers) -> HeaderMap {
+    add(map, headers, |name| name != CONTENT_TYPE)
+}
+
+/// Adds the headers that are `wanted` to a map that has none of them.
+fn add(mut map: HeaderMap, headers: &Headers, wanted: impl Fn(&str) -> bool) -> HeaderMap {
+    for (index, (name, value)) in headers.iter().enumerate().filter(|(_, (name, _))| wanted(name)) {
         // The client's rules for names and values are looser than ours, so none is refused. It looks twice to append.
         if headers.iter().take(index).any(|(before, _)| before == name) {
             map.append(native_name(name), value);
@@ -53,14 +65,8 @@ pub(crate) fn add(mut map: HeaderMap, headers: &Headers, known: usize) -> Header
 /// A content type and nothing else.
 pub(crate) fn content_type(value: &str) -> HeaderMap {
     let mut map = HeaderMap::new();
-    map.insert(native_name("Content-Type"), value);
+    map.insert(native_name(CONTENT_TYPE), value);
     map
-}
-
-/// The content type, when it comes first, as a codec puts it.
-pub(crate) fn leading_content_type(headers: &Headers) -> Option<&str> {
-    let (name, value) = headers.iter().next()?;
-    (name == "Content-Type").then_some(value)
 }
 
 /// Says until when the requester waits, in milliseconds since 1970.

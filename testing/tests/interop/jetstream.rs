@@ -52,6 +52,6 @@ async fn what_flux_stores_is_fetched_by_python_and_known_by_its_id() {
     let told = peer.told().await;
     peer.done().await;
     assert_eq!((&told["subject"], &told["data"]), (&json!("orders.created"), &json!(r#"{"id":7}"#)));
-    let headers = json!({"Content-Type": "application/json", "Nats-Msg-Id": "o-7", "X-Message-ID": "o-7"});
+    let headers = json!({"Nats-Msg-Id": "o-7", "X-Message-ID": "o-7"});
     assert_eq!(told["headers"], headers);
 }

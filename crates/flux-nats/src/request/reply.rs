@@ -166,7 +166,7 @@ pub(super) fn read(subject: &Subject, answer: async_nats::Message) -> Result<Mes
         Some(map) if !map.is_empty() => wire::read_headers(map)?,
         _ => Headers::new(),
     };
-    let plain = headers.is_empty() || headers.codec_content_type().is_some();
+    let plain = headers.is_empty() || (headers.len() == 1 && headers.codec_content_type().is_some());
     let failed = if plain { None } else { remote_error(&headers, &answer.payload) };
     match failed {
         Some(remote) => Err(remote.into()),
