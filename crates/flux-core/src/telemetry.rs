@@ -79,15 +79,35 @@ impl Telemetry {
     /// to run the handler in.
     #[inline]
     pub fn process(&self, subject: &Subject, headers: &Headers, relation: Relation) -> (Scope, Processing<'_>) {
-        let deadline = |scope: Scope| if relation == Relation::Child { scope.until_deadline(headers) } else { scope };
-        let Some(installed) = self.installed() else { return (deadline(Scope::of(headers)), Processing(None)) };
+        match self.installed() {
+            None => (Self::scope(headers, relation), Processing(None)),
+            Some(installed) => self.process_observed(installed, subject, headers, relation),
+        }
+    }
+
+    #[inline(never)]
+    fn process_observed<'t>(
+        &self,
+        installed: &'t Installed,
+        subject: &Subject,
+        headers: &Headers,
+        relation: Relation,
+    ) -> (Scope, Processing<'t>) {
         let context = installed.tracer.as_ref().map(|tracer| self.start_process(tracer, subject, headers, relation));
         let scope = match &context {
+            Some(context) if relation == Relation::Child => {
+                Scope::in_span(headers, context.clone().into()).until_deadline(headers)
+            }
             Some(context) => Scope::in_span(headers, context.clone().into()),
-            None => Scope::of(headers),
+            None => Self::scope(headers, relation),
         };
-        let scope = deadline(scope);
         (scope, Processing(Some(Box::new(Observed::new(installed, context)))))
+    }
+
+    #[inline]
+    fn scope(headers: &Headers, relation: Relation) -> Scope {
+        let scope = Scope::of(headers);
+        if relation == Relation::Child { scope.until_deadline(headers) } else { scope }
     }
 
     /// What there is to report to; `None` without an SDK.
