@@ -1,7 +1,9 @@
 //! Both ends as one, for programs that send to the server they are, or to one like it.
 
 use bytes::Bytes;
-use flux_core::{Message, Publisher, QueueSubscriber, Requester, Responder, Result, Subscriber, Telemetry, Typed};
+use flux_core::{
+    Instance, Message, Publisher, QueueSubscriber, Requester, Responder, Result, Subscriber, Telemetry, Typed,
+};
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 
 use crate::{Accepted, HttpAcker, HttpClient, HttpDeliveries, HttpReply, HttpRequests, HttpServer};
@@ -63,6 +65,10 @@ impl<C: Send + Sync> Subscriber<Bytes> for Http<C> {
 impl<C: Send + Sync> QueueSubscriber<Bytes> for Http<C> {
     fn subscribe_group(&self, filter: &str, group: &str) -> impl Future<Output = Result<HttpDeliveries>> + Send {
         self.server.subscribe_group(filter, group)
+    }
+
+    fn instance(&self) -> Option<Instance> {
+        self.server.instance()
     }
 }
 

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use flux_core::{Delivery, Error, ErrorKind, Metadata, QueueSubscriber, Result, SubjectFilter, Subscriber};
+use flux_core::{Delivery, Error, ErrorKind, Instance, Metadata, QueueSubscriber, Result, SubjectFilter, Subscriber};
 use futures_core::Stream;
 
 use crate::registry::{Arrivals, Role};
@@ -43,6 +43,10 @@ impl QueueSubscriber<Bytes> for HttpServer {
             _ => self.add(filter, Role::Subscriber, Some(group)),
         };
         arrivals.map(HttpDeliveries).map_err(|error| error.with_operation("subscribe"))
+    }
+
+    fn instance(&self) -> Option<Instance> {
+        Some(Instance::of(&self.0))
     }
 }
 

@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use flux_core::{
-    Backlog, Batch, Consumer, Error, ErrorKind, QueueSubscriber, Result, SubjectFilter, Subscriber, Telemetry, Typed,
+    Backlog, Batch, Consumer, Error, ErrorKind, Instance, QueueSubscriber, Result, SubjectFilter, Subscriber,
+    Telemetry, Typed,
 };
 use tokio::runtime::Handle;
 use tokio::time::sleep;
@@ -263,6 +264,10 @@ impl QueueSubscriber<Bytes> for JsStream {
         check_name("queue group", group)?;
         let consumer = self.consumer(self.defaults().renamed(Some(group), filter)).await?;
         JsDeliveries::open(consumer).await.map_err(during("subscribe"))
+    }
+
+    fn instance(&self) -> Option<Instance> {
+        Some(Instance::of(self.shared_name()))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{Credentials, Monitor, NatsConfig, error, wire};
 ///
 /// Cloning makes another handle of the same connection.
 #[derive(Clone)]
-pub struct Nats(Arc<Inner>);
+pub struct Nats(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) client: Client,

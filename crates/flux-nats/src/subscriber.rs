@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use async_nats::connection::State;
 use bytes::Bytes;
-use flux_core::{Delivery, Error, ErrorKind, Metadata, NoAck, QueueSubscriber, Result, SubjectFilter, Subscriber};
+use flux_core::{
+    Delivery, Error, ErrorKind, Instance, Metadata, NoAck, QueueSubscriber, Result, SubjectFilter, Subscriber,
+};
 use futures_core::Stream;
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
@@ -45,6 +47,10 @@ impl Subscriber<Bytes> for Nats {
 impl QueueSubscriber<Bytes> for Nats {
     async fn subscribe_group(&self, filter: &str, group: &str) -> Result<NatsDeliveries> {
         self.join(filter, Some(group)).await.map(NatsDeliveries).map_err(|error| error.with_operation("subscribe"))
+    }
+
+    fn instance(&self) -> Option<Instance> {
+        Some(Instance::of(&self.0))
     }
 }
 

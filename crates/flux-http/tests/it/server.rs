@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use flux_codec::Json;
 use flux_core::{
-    ErrorKind, Failure, Message, Outcome, RemoteError, Reply as _, Responder, Result, Settle as _, Subscriber, next,
+    ErrorKind, Failure, Message, Outcome, QueueSubscriber as _, RemoteError, Reply as _, Responder, Result,
+    Settle as _, Subscriber, next,
 };
 use flux_http::{HttpServer, HttpServerConfig};
 use futures_util::future::join;
@@ -273,4 +274,11 @@ async fn responders_take_turns_and_subscribers_of_their_subject_get_nothing() ->
     assert_eq!(answers, ["0", "0", "1", "1", "2", "2"]);
     assert!(is_pending(pin!(next(deliveries.as_mut()))).await);
     Ok(())
+}
+
+#[test]
+fn a_queue_group_of_another_server_is_another_group() {
+    let server = HttpServer::default();
+    assert_eq!(server.instance(), server.clone().instance());
+    assert_ne!(server.instance(), HttpServer::default().instance());
 }
