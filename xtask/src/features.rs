@@ -23,11 +23,12 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome {
     Ok(Checked { count, what: "sets of features" })
 }
 
+/// A feature whose name begins with `_` is a part of others, and nobody turns it on alone.
 fn selections(package: &Package) -> Vec<Vec<String>> {
     let none = "--no-default-features".to_owned();
     let is_whole = |(_, parts): &(&String, &Vec<String>)| !parts.is_empty();
     let default = package.features.iter().filter(|(name, _)| *name == "default");
-    let others = package.features.iter().filter(|(name, _)| *name != "default");
+    let others = package.features.iter().filter(|(name, _)| *name != "default" && !name.starts_with('_'));
     let each = default.filter(is_whole).chain(others);
     let mut selections = vec![vec![none.clone()]];
     selections.extend(each.map(|(name, _)| vec![none.clone(), format!("--features={name}")]));
@@ -65,6 +66,14 @@ mod tests {
                 "--no-default-features --features=b",
                 "--all-features",
             ]
+        );
+    }
+
+    #[test]
+    fn a_part_of_other_features_is_not_checked_alone() {
+        assert_eq!(
+            flags(r#"{"_part": [], "a": ["_part"]}"#),
+            ["--no-default-features", "--no-default-features --features=a", "--all-features"]
         );
     }
 
