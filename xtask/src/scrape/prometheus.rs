@@ -14,6 +14,11 @@ use super::Ended;
 use crate::failure::Failure;
 use crate::workspace;
 
+/// Fetches the package with lists of its own, because those of the machine may be missing or old, and takes no rights.
+const FETCH: &str = r#"mkdir -p lists/partial cache/archives/partial
+apt() { apt-get -qq -o Dir::State::Lists="$PWD/lists" -o Dir::Cache="$PWD/cache" "$@"; }
+apt update && apt download prometheus && dpkg-deb -x prometheus_*.deb . && rm -r prometheus_*.deb lists cache"#;
+
 /// A Prometheus at work; ends when dropped.
 pub(super) struct Prometheus {
     _child: Ended,
@@ -82,9 +87,8 @@ fn program(tools: &Path) -> Result<PathBuf, Failure> {
         }
     }
     workspace::renew(&folder)?;
-    let script = "apt-get download prometheus && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb";
-    println!("$ {script}");
-    let fetched = Command::new("sh").args(["-c", script]).current_dir(&folder).status();
+    println!("$ {FETCH}");
+    let fetched = Command::new("sh").args(["-c", FETCH]).current_dir(&folder).status();
     if fetched.is_ok_and(|status| status.success()) {
         return Ok(unpacked);
     }
