@@ -42,8 +42,13 @@ impl Client {
 
     /// What the server answers to a ping: `PONG`, or why not.
     pub(crate) fn ping(&mut self) -> String {
-        self.send("PING").unwrap();
-        self.line().unwrap()
+        self.try_ping().unwrap()
+    }
+
+    /// As `ping`, where the server may hang up on the client instead.
+    pub(crate) fn try_ping(&mut self) -> io::Result<String> {
+        self.send("PING")?;
+        self.line()
     }
 
     /// How long a read may take from now on.
