@@ -10,7 +10,7 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 use crate::next::next;
-use crate::{BoxFuture, Delivery, Failure, Message, RemoteError, Result, Stage};
+use crate::{BoxFuture, Delivery, Failure, Message, OnArrival, Registration, RemoteError, Result, Stage};
 
 /// Sends requests and waits for their responses.
 ///
@@ -61,42 +61,73 @@ pub trait Responder<Req, Resp>: Send + Sync {
     /// Starts to receive the requests to every subject that `filter` matches.
     fn listen(&self, filter: &str) -> impl Future<Output = Result<Self::Requests>> + Send;
 
+    /// As [`listen`](Self::listen), with `on_arrival` called for each request on the task that received it, at most `concurrency` at
+    /// a time: no request goes from task to task. `None`, the default, where the transport has no such task; then `listen`.
+    ///
+    /// # Implementing
+    /// Every future is to be driven to its end, also when its requester is gone. Requests beyond `concurrency` wait, as far as the
+    /// transport's queues would hold them.
+    fn listen_inline(
+        &self,
+        filter: &str,
+        concurrency: usize,
+        on_arrival: OnArrival<Req, Self::Reply>,
+    ) -> impl Future<Output = Result<Option<Registration>>> + Send {
+        let _ = (filter, concurrency, on_arrival);
+        std::future::ready(Ok(None))
+    }
+
     /// Answers requests with `stage`, one at a time, until the transport is closed or the future dropped.
     ///
     /// The router does the same with concurrency, deadlines, metrics and drain.
     fn serve<S>(&self, filter: &str, stage: S) -> impl Future<Output = Result<()>> + Send
     where
-        Req: Send,
-        Resp: Send,
-        S: Stage<Message<Req>, Out = Resp, Error: Into<Failure>>,
+        Req: Send + 'static,
+        Resp: Send + 'static,
+        S: Stage<Message<Req>, Out = Resp, Error: Into<Failure>> + 'static,
     {
         async move {
+            let stage = Arc::new(stage);
+            let inline = Arc::clone(&stage);
+            let on_arrival: OnArrival<_, _> = Arc::new(move |request| {
+                let stage = Arc::clone(&inline);
+                Box::pin(async move { answer(&*stage, request).await })
+            });
+            if let Some(mut registration) = self.listen_inline(filter, 1, on_arrival).await? {
+                registration.ended().await;
+                return Ok(());
+            }
             let mut requests = Box::pin(self.listen(filter).await?);
             while let Some(request) = next(requests.as_mut()).await {
-                let Delivery { message, acker, .. } = match request {
-                    Ok(delivery) => delivery,
-                    Err(mut error) => {
-                        answer_undecodable(&mut error).await;
-                        continue;
-                    }
-                };
-                let subject = message.subject.clone();
-                let answer = match stage.process(message).await {
-                    Ok(response) => Ok(Message::to(subject, response)),
-                    Err(error) => Err(error.into().to_remote()),
-                };
-                // A requester that has gone away is not the responder's failure.
-                let _ = acker.reply(answer).await;
+                answer(&*stage, request).await;
             }
             Ok(())
         }
     }
 }
 
-async fn answer_undecodable(error: &mut crate::Error) {
-    if let Some(undecodable) = error.take_undecodable() {
-        let _ = undecodable.settle(crate::Outcome::term(error.to_string())).await;
-    }
+/// Answers one request.
+async fn answer<Req, S, A>(stage: &S, request: Result<Delivery<Req, A>>)
+where
+    S: Stage<Message<Req>, Error: Into<Failure>>,
+    A: Reply<S::Out>,
+{
+    let Delivery { message, acker, .. } = match request {
+        Ok(delivery) => delivery,
+        Err(mut error) => {
+            if let Some(undecodable) = error.take_undecodable() {
+                let _ = undecodable.settle(crate::Outcome::term(error.to_string())).await;
+            }
+            return;
+        }
+    };
+    let subject = message.subject.clone();
+    let answer = match stage.process(message).await {
+        Ok(response) => Ok(Message::to(subject, response)),
+        Err(error) => Err(error.into().to_remote()),
+    };
+    // A requester that has gone away is not the responder's failure.
+    let _ = acker.reply(answer).await;
 }
 
 /// Carries one answer back to its requester.
@@ -159,6 +190,13 @@ pub type BoxRequests<Req, Resp> = Pin<Box<dyn Stream<Item = Result<Delivery<Req,
 pub trait DynResponder<Req, Resp>: Send + Sync {
     /// As [`Responder::listen`].
     fn listen_dyn<'s>(&'s self, filter: &'s str) -> BoxFuture<'s, Result<BoxRequests<Req, Resp>>>;
+    /// As [`Responder::listen_inline`].
+    fn listen_inline_dyn<'s>(
+        &'s self,
+        filter: &'s str,
+        concurrency: usize,
+        on_arrival: OnArrival<Req, BoxReply<Resp>>,
+    ) -> BoxFuture<'s, Result<Option<Registration>>>;
 }
 
 /// A boxed responder of any transport.
@@ -176,6 +214,24 @@ where
             Ok(requests)
         })
     }
+
+    fn listen_inline_dyn<'s>(
+        &'s self,
+        filter: &'s str,
+        concurrency: usize,
+        on_arrival: OnArrival<Req, BoxReply<Resp>>,
+    ) -> BoxFuture<'s, Result<Option<Registration>>> {
+        let boxing: OnArrival<Req, R::Reply> = Arc::new(move |request| on_arrival(request.map(boxed)));
+        Box::pin(self.listen_inline(filter, concurrency, boxing))
+    }
+}
+
+fn boxed<Req, Resp, A>(request: Delivery<Req, A>) -> Delivery<Req, BoxReply<Resp>>
+where
+    Resp: Send + 'static,
+    A: Reply<Resp>,
+{
+    request.map_acker(|reply| -> BoxReply<Resp> { Box::new(reply) })
 }
 
 impl<Req, Resp: 'static> Responder<Req, Resp> for dyn DynResponder<Req, Resp> + '_ {
@@ -184,6 +240,15 @@ impl<Req, Resp: 'static> Responder<Req, Resp> for dyn DynResponder<Req, Resp> + 
 
     async fn listen(&self, filter: &str) -> Result<Self::Requests> {
         self.listen_dyn(filter).await
+    }
+
+    async fn listen_inline(
+        &self,
+        filter: &str,
+        concurrency: usize,
+        on_arrival: OnArrival<Req, BoxReply<Resp>>,
+    ) -> Result<Option<Registration>> {
+        self.listen_inline_dyn(filter, concurrency, on_arrival).await
     }
 }
 
@@ -201,6 +266,15 @@ macro_rules! through_pointer {
 
             fn listen(&self, filter: &str) -> impl Future<Output = Result<Self::Requests>> + Send {
                 (**self).listen(filter)
+            }
+
+            fn listen_inline(
+                &self,
+                filter: &str,
+                concurrency: usize,
+                on_arrival: OnArrival<Req, R::Reply>,
+            ) -> impl Future<Output = Result<Option<Registration>>> + Send {
+                (**self).listen_inline(filter, concurrency, on_arrival)
             }
         }
     )*};
@@ -232,6 +306,6 @@ where
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = self.project().requests.poll_next(cx);
-        next.map(|item| item.map(|request| Ok(request?.map_acker(|reply| -> BoxReply<Resp> { Box::new(reply) }))))
+        next.map(|item| item.map(|request| request.map(boxed)))
     }
 }

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use flux_core::{
-    Instance, Message, Publisher, QueueSubscriber, Requester, Responder, Result, Subscriber, Telemetry, Typed,
+    Instance, Message, OnArrival, Publisher, QueueSubscriber, Registration, Requester, Responder, Result, Subscriber,
+    Telemetry, Typed,
 };
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 
@@ -78,6 +79,15 @@ impl<C: Send + Sync> Responder<Bytes, Bytes> for Http<C> {
 
     fn listen(&self, filter: &str) -> impl Future<Output = Result<HttpRequests>> + Send {
         self.server.listen(filter)
+    }
+
+    fn listen_inline(
+        &self,
+        filter: &str,
+        concurrency: usize,
+        on_arrival: OnArrival<Bytes, HttpReply>,
+    ) -> impl Future<Output = Result<Option<Registration>>> + Send {
+        self.server.listen_inline(filter, concurrency, on_arrival)
     }
 }
 

@@ -5,6 +5,7 @@ mod bus;
 mod client;
 mod config;
 pub mod error;
+mod inline;
 mod problem;
 mod publisher;
 mod registry;

@@ -10,6 +10,7 @@ use flux_core::{Error, ErrorKind, Message, Result, Subject, SubjectFilter};
 use http::HeaderMap;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::inline::Inline;
 use crate::problem::Problem;
 
 /// How a delivery or request ended.
@@ -39,7 +40,16 @@ struct Entry {
     filter: SubjectFilter,
     /// Of the members of one group, one gets a message.
     group: Option<Arc<str>>,
-    queue: mpsc::Sender<Arrival>,
+    line: Line,
+}
+
+/// How a message gets to who listens.
+#[derive(Clone)]
+pub(crate) enum Line {
+    /// Through a queue to another task.
+    Queue(mpsc::Sender<Arrival>),
+    /// By a call, on the task of the connection.
+    Inline(Arc<Inline>),
 }
 
 /// Everyone who listens.
@@ -61,7 +71,7 @@ struct Tables {
 /// Who gets a message.
 pub(crate) enum Targets {
     Nobody,
-    Responder(mpsc::Sender<Arrival>),
+    Responder(Line),
     Subscribers(Vec<mpsc::Sender<Arrival>>),
 }
 
@@ -74,10 +84,20 @@ impl Registry {
         group: Option<&str>,
         capacity: usize,
     ) -> Result<Arrivals> {
+        let (queue, taken) = mpsc::channel(capacity);
+        let place = self.enter(filter, role, group.map(Arc::from), Line::Queue(queue))?;
+        Ok(Arrivals { queue: taken, place })
+    }
+
+    /// Adds a responder that is called.
+    pub(crate) fn add_inline(self: &Arc<Self>, filter: &str, inline: Arc<Inline>) -> Result<Place> {
+        self.enter(filter, Role::Responder, None, Line::Inline(inline))
+    }
+
+    fn enter(self: &Arc<Self>, filter: &str, role: Role, group: Option<Arc<str>>, line: Line) -> Result<Place> {
         let filter = SubjectFilter::new(filter)?;
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let (queue, taken) = mpsc::channel(capacity);
-        let entry = Entry { id, role, filter: filter.clone(), group: group.map(Arc::from), queue };
+        let entry = Entry { id, role, filter: filter.clone(), group, line };
         let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
         if tables.closed {
             return Err(Error::new(ErrorKind::Closed, "the server drains"));
@@ -87,7 +107,7 @@ impl Registry {
             None => tables.wild.push(entry),
         }
         drop(tables);
-        Ok(Arrivals { queue: taken, filter, id, registry: Arc::clone(self) })
+        Ok(Place { filter, id, registry: Arc::clone(self) })
     }
 
     /// Who gets messages to `subject`: one responder, in turns, or every subscriber, and of each group one, in turns.
@@ -100,8 +120,8 @@ impl Registry {
         for entry in entries.clone() {
             match (entry.role, &entry.group) {
                 (Role::Responder, _) => responders += 1,
-                (Role::Subscriber, None) => subscribers.push(entry.queue.clone()),
-                (Role::Subscriber, Some(group)) => groups.entry(group).or_default().push(&entry.queue),
+                (Role::Subscriber, None) => subscribers.extend(entry.queue().cloned()),
+                (Role::Subscriber, Some(group)) => groups.entry(group).or_default().extend(entry.queue()),
             }
         }
         for members in groups.into_values() {
@@ -115,7 +135,7 @@ impl Registry {
             several => self.next.fetch_add(1, Ordering::Relaxed) % several,
         };
         let responder = entries.filter(|entry| entry.role == Role::Responder).nth(turn);
-        responder.map_or(Targets::Nobody, |entry| Targets::Responder(entry.queue.clone()))
+        responder.map_or(Targets::Nobody, |entry| Targets::Responder(entry.line.clone()))
     }
 
     /// Lets nobody listen any more; what had arrived is still handed over.
@@ -143,15 +163,39 @@ impl Registry {
     }
 }
 
-/// The queue of one listener. Dropped, it withdraws; those who wait in it are told.
-pub(crate) struct Arrivals {
-    queue: mpsc::Receiver<Arrival>,
-    pub(crate) filter: SubjectFilter,
+impl Entry {
+    fn queue(&self) -> Option<&mpsc::Sender<Arrival>> {
+        match &self.line {
+            Line::Queue(queue) => Some(queue),
+            Line::Inline(_) => None,
+        }
+    }
+}
+
+/// A place in the registry, left when it is dropped.
+pub(crate) struct Place {
+    filter: SubjectFilter,
     id: usize,
     registry: Arc<Registry>,
 }
 
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.registry.remove(self.id, &self.filter);
+    }
+}
+
+/// The queue of one listener. Dropped, it withdraws; those who wait in it are told.
+pub(crate) struct Arrivals {
+    queue: mpsc::Receiver<Arrival>,
+    place: Place,
+}
+
 impl Arrivals {
+    pub(crate) const fn filter(&self) -> &SubjectFilter {
+        &self.place.filter
+    }
+
     /// The next message whose sender has not gone away.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Arrival>> {
         loop {
@@ -160,11 +204,5 @@ impl Arrivals {
                 polled => return polled,
             }
         }
-    }
-}
-
-impl Drop for Arrivals {
-    fn drop(&mut self) {
-        self.registry.remove(self.id, &self.filter);
     }
 }

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use flux_core::{
-    Delivery, Error, ErrorKind, Headers, Message, Metadata, RemoteError, Reply, Requester, Responder, Result,
-    SubjectFilter, header,
+    Delivery, Error, ErrorKind, Headers, Message, Metadata, OnArrival, Registration, RemoteError, Reply, Requester,
+    Responder, Result, SubjectFilter, header,
 };
 use futures_core::Stream;
 use http::{HeaderMap, StatusCode};
@@ -73,6 +73,16 @@ impl Responder<Bytes, Bytes> for HttpServer {
         let arrivals = self.add(filter, Role::Responder, None);
         arrivals.map(HttpRequests).map_err(|error| error.with_operation("listen"))
     }
+
+    async fn listen_inline(
+        &self,
+        filter: &str,
+        concurrency: usize,
+        on_arrival: OnArrival<Bytes, HttpReply>,
+    ) -> Result<Option<Registration>> {
+        let registration = self.add_inline(filter, concurrency, on_arrival);
+        registration.map(Some).map_err(|error| error.with_operation("listen"))
+    }
 }
 
 /// The requests that one responder gets. Dropped, it withdraws the responder; requesters who wait in it are told 503.
@@ -82,7 +92,7 @@ impl HttpRequests {
     /// What it listens to.
     #[must_use]
     pub const fn filter(&self) -> &SubjectFilter {
-        &self.0.filter
+        self.0.filter()
     }
 }
 
@@ -98,7 +108,7 @@ impl Stream for HttpRequests {
 }
 
 /// Answers one request: 200 and the body, or a problem. Dropped without an answer, it answers 500 at once.
-pub struct HttpReply(Option<oneshot::Sender<Answer>>);
+pub struct HttpReply(pub(crate) Option<oneshot::Sender<Answer>>);
 
 /// The status of an error is its code, where that is a number from 400 to 599; for every other code it is 422.
 ///

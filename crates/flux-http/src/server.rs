@@ -3,10 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use flux_core::{Result, Telemetry, Typed};
+use bytes::Bytes;
+use flux_core::{OnArrival, Registration, Result, Telemetry, Typed};
 
+use crate::inline::Inline;
 use crate::registry::{Arrivals, Registry, Role};
-use crate::{HttpServerConfig, HttpService};
+use crate::{HttpReply, HttpServerConfig, HttpService};
 
 /// Subscriptions and responders, and a [`tower::Service`](tower_service::Service) that brings them what is posted.
 ///
@@ -46,6 +48,24 @@ impl HttpServer {
 
     pub(crate) fn add(&self, filter: &str, role: Role, group: Option<&str>) -> Result<Arrivals> {
         self.0.registry.add(filter, role, group, self.0.config.capacity)
+    }
+
+    pub(crate) fn add_inline(
+        &self,
+        filter: &str,
+        concurrency: usize,
+        on_arrival: OnArrival<Bytes, HttpReply>,
+    ) -> Result<Registration> {
+        let (inline, ended) = Inline::new(on_arrival, concurrency, self.0.config.capacity);
+        let place = self.0.registry.add_inline(filter, Arc::clone(&inline))?;
+        let closing = Arc::downgrade(&inline);
+        let withdraw = move || {
+            drop(place);
+            if let Some(inline) = closing.upgrade() {
+                inline.close();
+            }
+        };
+        Ok(Registration::new(withdraw, ended))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -18,10 +18,12 @@ use http_body_util::{BodyExt as _, Full};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::RecvError;
 use tokio::time::timeout;
 
+use crate::inline::Refused;
 use crate::problem::Problem;
-use crate::registry::{Answer, Arrival, Targets};
+use crate::registry::{Answer, Arrival, Line, Targets};
 use crate::server::Inner;
 use crate::wire;
 
@@ -91,9 +93,17 @@ impl Inner {
         let limit = message.time_left().map_or(self.config.answer_timeout, |left| left.min(self.config.answer_timeout));
         match targets {
             Targets::Nobody => Err(self.draining()),
-            Targets::Responder(queue) => {
+            Targets::Responder(Line::Queue(queue)) => {
                 let answer = self.reserve(queue)?;
                 self.wait([hand_over(answer, message)], limit).await
+            }
+            Targets::Responder(Line::Inline(inline)) => {
+                let (sender, answer) = oneshot::channel();
+                let answered = async {
+                    inline.turn().await.map_err(|refused| self.refused(refused))?.call(message, sender).await;
+                    self.told(answer.await)
+                };
+                in_time(limit, answered).await.unwrap_or_else(|| Err(late())).map(respond)
             }
             Targets::Subscribers(queues) => self.deliver(queues, message, limit).await,
         }
@@ -122,7 +132,7 @@ impl Inner {
         if body.is_end_stream() {
             return Ok(Bytes::new());
         }
-        let late = |_| Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"));
+        let late = || Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"));
         let collect = async {
             let mut body = pin!(body);
             let mut whole = Bytes::new();
@@ -145,7 +155,7 @@ impl Inner {
             }
             Ok(if more.is_empty() { whole } else { more.freeze() })
         };
-        timeout(self.config.read_timeout, collect).await.unwrap_or_else(late)
+        in_time(self.config.read_timeout, collect).await.unwrap_or_else(late)
     }
 
     /// Hands the message to every subscription, or to none when one of them is full.
@@ -173,11 +183,29 @@ impl Inner {
     }
 
     fn reserve(&self, queue: mpsc::Sender<Arrival>) -> Result<OwnedPermit<Arrival>, Problem> {
-        queue.try_reserve_owned().map_err(|error| match error {
-            TrySendError::Full(_) => Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many messages wait already")
-                .with_retry_after(self.config.retry_after),
-            TrySendError::Closed(_) => self.left(),
+        queue.try_reserve_owned().map_err(|error| {
+            self.refused(match error {
+                TrySendError::Full(_) => Refused::Full,
+                TrySendError::Closed(_) => Refused::Left,
+            })
         })
+    }
+
+    fn refused(&self, refused: Refused) -> Problem {
+        match refused {
+            Refused::Full => Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many messages wait already")
+                .with_retry_after(self.config.retry_after),
+            Refused::Left => self.left(),
+        }
+    }
+
+    /// What came back from who listens.
+    fn told(&self, answer: Result<Answer, RecvError>) -> Result<Answer, Problem> {
+        match answer {
+            Ok(Answer::Refused(problem)) => Err(self.without_reason(problem)),
+            Ok(answer) => Ok(answer),
+            Err(_) => Err(self.left()),
+        }
     }
 
     /// Waits for every answer; the worst is told.
@@ -189,12 +217,7 @@ impl Inner {
         let all = async {
             let mut told = Ok(Answer::Done);
             for answer in answers {
-                let answer = match answer.await {
-                    Ok(Answer::Refused(problem)) => Err(self.without_reason(problem)),
-                    Ok(answer) => Ok(answer),
-                    Err(_) => Err(self.left()),
-                };
-                told = match (told, answer) {
+                told = match (told, self.told(answer.await)) {
                     (Err(one), Err(other)) => Err(if other.status > one.status { other } else { one }),
                     (Err(problem), Ok(_)) | (Ok(_), Err(problem)) => Err(problem),
                     (Ok(_), Ok(answer)) => Ok(answer),
@@ -202,15 +225,7 @@ impl Inner {
             }
             told
         };
-        let late = |_| Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, "the handler was not done in time"));
-        match timeout(limit, all).await.unwrap_or_else(late)? {
-            Answer::Reply(headers, body) => {
-                let mut response = Response::new(Full::new(body));
-                *response.headers_mut() = headers;
-                Ok(response)
-            }
-            Answer::Done | Answer::Refused(_) => Ok(empty(StatusCode::NO_CONTENT)),
-        }
+        in_time(limit, all).await.unwrap_or_else(|| Err(late())).map(respond)
     }
 
     /// What a handler said of a message may be kept from strangers.
@@ -229,6 +244,30 @@ impl Inner {
     fn left(&self) -> Problem {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the subscriber has left")
             .with_retry_after(self.config.retry_after)
+    }
+}
+
+/// The output of `future`, or `None` when it takes longer than `limit`. Costs no timer while the future is ready at once.
+async fn in_time<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    match poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => timeout(limit, future).await.ok(),
+    }
+}
+
+fn late() -> Problem {
+    Problem::new(StatusCode::GATEWAY_TIMEOUT, "the handler was not done in time")
+}
+
+fn respond(answer: Answer) -> Response<Full<Bytes>> {
+    match answer {
+        Answer::Reply(headers, body) => {
+            let mut response = Response::new(Full::new(body));
+            *response.headers_mut() = headers;
+            response
+        }
+        Answer::Done | Answer::Refused(_) => empty(StatusCode::NO_CONTENT),
     }
 }
 

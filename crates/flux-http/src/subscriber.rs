@@ -57,7 +57,7 @@ impl HttpDeliveries {
     /// What it is subscribed to.
     #[must_use]
     pub const fn filter(&self) -> &SubjectFilter {
-        &self.0.filter
+        self.0.filter()
     }
 }
 

@@ -4,10 +4,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use flux_core::{
-    Delivery, Error, HeaderName, HeaderValue, Headers, Message, RemoteError, Reply, Responder, Result, Status, header,
+    Delivery, Error, HeaderName, HeaderValue, Headers, Message, OnArrival, Registration, RemoteError, Reply, Responder,
+    Result, Status, header,
 };
 use futures_core::Stream;
 use pin_project_lite::pin_project;
@@ -86,6 +88,7 @@ pub struct Answering<B>(pub(crate) B);
 
 impl<Req, T, B> Responder<Req, Answer<T>> for Answering<B>
 where
+    Req: 'static,
     T: Send + 'static,
     B: Responder<Req, T>,
 {
@@ -94,6 +97,17 @@ where
 
     async fn listen(&self, filter: &str) -> Result<Self::Requests> {
         Ok(AnsweringRequests { requests: self.0.listen(filter).await?, answer: PhantomData })
+    }
+
+    fn listen_inline(
+        &self,
+        filter: &str,
+        concurrency: usize,
+        on_arrival: OnArrival<Req, Self::Reply>,
+    ) -> impl Future<Output = Result<Option<Registration>>> + Send {
+        let wrapping: OnArrival<Req, B::Reply> =
+            Arc::new(move |request| on_arrival(request.map(|request| request.map_acker(AnsweringReply))));
+        self.0.listen_inline(filter, concurrency, wrapping)
     }
 }
 

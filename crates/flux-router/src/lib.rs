@@ -9,6 +9,7 @@ mod fault;
 mod guard;
 mod handle;
 mod handler;
+mod inline;
 #[cfg(feature = "telemetry")]
 mod instruments;
 mod key_order;

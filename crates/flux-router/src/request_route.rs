@@ -12,8 +12,9 @@ use tower_layer::{Identity, Layer, Stack};
 
 use crate::answer::Answering;
 use crate::handler::IntoHandler;
+use crate::inline;
 use crate::plan::{AddRoute, Plan, Start, Work};
-use crate::request_work::RequestWork;
+use crate::request_work::{Desk, RequestWork};
 use crate::route::MAX_RUN;
 use crate::shared::Shared;
 use crate::source::{Feed, Source};
@@ -169,27 +170,29 @@ where
 {
     fn start(self: Box<Self>, shared: Arc<Shared>) -> BoxFuture<'static, Result<Work>> {
         Box::pin(async move {
-            let (bus, filter) = (self.bus, shared.filter.clone());
-            let subscribe = Box::new(move || -> BoxFuture<'static, Result<B::Requests>> {
-                let (bus, filter) = (bus.clone(), filter.clone());
-                Box::pin(async move { bus.listen(filter.as_str()).await })
+            let Self { bus, concurrency, .. } = *self;
+            let desk = Arc::new(Desk {
+                shared: Arc::clone(&shared),
+                stage: self.stage,
+                max_run: self.max_run,
+                telemetry: Telemetry::for_route(shared.filter.clone()),
+                wants_metadata: self.wants_metadata,
             });
-            let source = Source::open(Arc::clone(&shared), subscribe, |_| None).await?;
-            let telemetry = Telemetry::for_route(shared.filter.clone());
-            let stage = Arc::new(self.stage);
-            let feeds = Feed::split(source, self.concurrency);
-            let workers = feeds.into_iter().map(|feed| -> BoxFuture<'static, Result<()>> {
-                let work = RequestWork {
-                    shared: Arc::clone(&shared),
-                    counters: shared.add_worker(),
-                    stage: Arc::clone(&stage),
-                    max_run: self.max_run,
-                    telemetry: telemetry.clone(),
-                    wants_metadata: self.wants_metadata,
-                };
-                Box::pin(worker::requests::<Req, _, _, _>(work, feed))
-            });
-            Ok(Work { workers: workers.collect(), flush: Box::pin(std::future::ready(Ok(()))) })
+            let workers = if let Some(inline) = inline::open(&desk, bus.clone(), concurrency).await? {
+                vec![inline]
+            } else {
+                let filter = shared.filter.clone();
+                let subscribe = Box::new(move || -> BoxFuture<'static, Result<B::Requests>> {
+                    let (bus, filter) = (bus.clone(), filter.clone());
+                    Box::pin(async move { bus.listen(filter.as_str()).await })
+                });
+                let source = Source::open(shared, subscribe, |_| None).await?;
+                let workers = Feed::split(source, concurrency).into_iter().map(|feed| -> BoxFuture<'static, _> {
+                    Box::pin(worker::requests::<Req, _, _, _>(RequestWork::new(&desk), feed))
+                });
+                workers.collect()
+            };
+            Ok(Work { workers, flush: Box::pin(std::future::ready(Ok(()))) })
         })
     }
 }

@@ -17,28 +17,52 @@ use crate::shared::Shared;
 /// The code of an answer to a request that took longer than the route allows.
 const TIMED_OUT: &str = "504";
 
-/// What one worker of a request route works with.
-pub(crate) struct RequestWork<H> {
+/// What the workers of a request route work with.
+pub(crate) struct Desk<H> {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) counters: Arc<Counters>,
-    pub(crate) stage: Arc<H>,
+    pub(crate) stage: H,
     pub(crate) max_run: Option<Duration>,
     pub(crate) telemetry: Telemetry,
     pub(crate) wants_metadata: bool,
 }
 
+/// One worker of a request route.
+pub(crate) struct RequestWork<H> {
+    pub(crate) counters: Arc<Counters>,
+    desk: Arc<Desk<H>>,
+}
+
 impl<H: Send + Sync> RequestWork<H> {
-    /// Answers one request.
-    pub(crate) async fn handle<Req, A>(&mut self, request: Delivery<Req, A>)
+    /// One more worker.
+    pub(crate) fn new(desk: &Arc<Desk<H>>) -> Self {
+        Self { counters: desk.shared.add_worker(), desk: Arc::clone(desk) }
+    }
+
+    /// Answers one request, or what could not be read as one.
+    pub(crate) async fn take<Req, A>(&self, request: flux_core::Result<Delivery<Req, A>>)
+    where
+        Req: Send + 'static,
+        H: Stage<Message<Req>, Error: Into<Failure>>,
+        A: Reply<H::Out>,
+    {
+        self.counters.take();
+        match request {
+            Ok(request) => self.handle(request).await,
+            Err(error) => self.broken(error).await,
+        }
+        self.counters.finish();
+    }
+
+    async fn handle<Req, A>(&self, request: Delivery<Req, A>)
     where
         Req: Send + 'static,
         H: Stage<Message<Req>, Error: Into<Failure>>,
         A: Reply<H::Out>,
     {
         let Delivery { message, metadata, acker, .. } = request;
-        let subject = message.subject.clone();
-        let (scope, processing) = self.telemetry.process(&message.subject, &message.headers, Relation::Child);
-        let stage = &*self.stage;
+        let (subject, desk) = (message.subject.clone(), &*self.desk);
+        let (scope, processing) = desk.telemetry.process(&message.subject, &message.headers, Relation::Child);
+        let stage = &desk.stage;
         let run = pin!(async {
             let response = stage.process(message).await?;
             let mut answer = Message::to(subject, response);
@@ -47,10 +71,10 @@ impl<H: Send + Sync> RequestWork<H> {
             Ok::<_, H::Error>(answer)
         });
         let run = scope.run(run);
-        let ended = if self.wants_metadata {
-            guard(pin!(METADATA.scope(metadata, run)), self.max_run, &mut Silent).await
+        let ended = if desk.wants_metadata {
+            guard(pin!(METADATA.scope(metadata, run)), desk.max_run, &mut Silent).await
         } else {
-            guard(pin!(run), self.max_run, &mut Silent).await
+            guard(pin!(run), desk.max_run, &mut Silent).await
         };
         let counters = &self.counters;
         let answer = match ended {
@@ -82,8 +106,8 @@ impl<H: Send + Sync> RequestWork<H> {
     }
 
     /// Answers a request that did not decode.
-    pub(crate) async fn broken(&mut self, mut error: Error) {
-        self.shared.emit(&Event::Broken { error: &error });
+    async fn broken(&self, mut error: Error) {
+        self.desk.shared.emit(&Event::Broken { error: &error });
         if let Some(undecodable) = error.take_undecodable() {
             count(&self.counters.undecodable);
             self.counters.complete();
@@ -95,7 +119,7 @@ impl<H: Send + Sync> RequestWork<H> {
     fn answered(&self, sent: flux_core::Result<()>) {
         if let Err(error) = sent {
             count(&self.counters.unsettled);
-            self.shared.emit(&Event::Unsettled { error: &error });
+            self.desk.shared.emit(&Event::Unsettled { error: &error });
         }
     }
 }

@@ -102,33 +102,38 @@ impl<D: Stream + Send> Source<D> {
 
     /// Subscribes again, for as long as it takes; `false` when there is nothing to go back to.
     async fn rebuild(&mut self) -> Result<bool> {
-        let shared = Arc::clone(&self.shared);
-        let ladder = Ladder::new();
-        let mut attempt = 0;
-        loop {
-            let lost = match race(pin!((self.subscribe)()), shared.stop.asked()).await {
-                First::Right(()) => return Ok(false),
-                First::Left(Ok(deliveries)) => {
-                    if attempt == 0 {
-                        shared.emit(&Event::Lost { error: None });
-                    }
-                    shared.subscribed((self.backlog)(&deliveries));
-                    self.deliveries = Box::pin(deliveries);
-                    self.ended = false;
-                    shared.emit(&Event::Live);
-                    // A transport that ends each new subscription at once must not be asked in a hot loop.
-                    sleep(Duration::from_millis(10)).await;
-                    return Ok(true);
+        let Some(deliveries) = renew(&self.shared, &self.subscribe).await? else { return Ok(false) };
+        self.shared.subscribed((self.backlog)(&deliveries));
+        self.deliveries = Box::pin(deliveries);
+        self.ended = false;
+        self.shared.emit(&Event::Live);
+        // A transport that ends each new subscription at once must not be asked in a hot loop.
+        sleep(Duration::from_millis(10)).await;
+        Ok(true)
+    }
+}
+
+/// Subscribes again, for as long as it takes; `None` when the route is to stop or its transport was closed.
+pub(crate) async fn renew<D>(shared: &Shared, subscribe: &Subscribe<D>) -> Result<Option<D>> {
+    let ladder = Ladder::new();
+    let mut attempt = 0;
+    loop {
+        let lost = match race(pin!(subscribe()), shared.stop.asked()).await {
+            First::Right(()) => return Ok(None),
+            First::Left(Ok(deliveries)) => {
+                if attempt == 0 {
+                    shared.emit(&Event::Lost { error: None });
                 }
-                First::Left(Err(error)) if error.kind() == ErrorKind::Closed => return Ok(false),
-                First::Left(Err(error)) if !error.is_retryable() => return Err(error),
-                First::Left(Err(error)) => error,
-            };
-            attempt += 1;
-            shared.emit(&Event::Lost { error: Some(&lost) });
-            if let First::Right(()) = race(pin!(sleep(ladder.delay(attempt))), shared.stop.asked()).await {
-                return Ok(false);
+                return Ok(Some(deliveries));
             }
+            First::Left(Err(error)) if error.kind() == ErrorKind::Closed => return Ok(None),
+            First::Left(Err(error)) if !error.is_retryable() => return Err(error),
+            First::Left(Err(error)) => error,
+        };
+        attempt += 1;
+        shared.emit(&Event::Lost { error: Some(&lost) });
+        if let First::Right(()) = race(pin!(sleep(ladder.delay(attempt))), shared.stop.asked()).await {
+            return Ok(None);
         }
     }
 }

@@ -82,7 +82,7 @@ where
 }
 
 /// Answers requests until the route is asked to stop.
-pub(crate) async fn requests<Req, A, D, H>(mut work: RequestWork<H>, mut feed: Feed<D>) -> Result<()>
+pub(crate) async fn requests<Req, A, D, H>(work: RequestWork<H>, mut feed: Feed<D>) -> Result<()>
 where
     Req: Send + 'static,
     H: Stage<Message<Req>, Error: Into<Failure>>,
@@ -91,13 +91,9 @@ where
 {
     let (mut slot, mut pace) = (None, Pace::new(Arc::clone(&work.counters)));
     while feed.next(&mut pace, |item| slot = Some(item)).await? {
-        work.counters.take();
-        match slot.take() {
-            Some(Ok(request)) => work.handle(request).await,
-            Some(Err(error)) => work.broken(error).await,
-            None => {}
+        if let Some(request) = slot.take() {
+            work.take(request).await;
         }
-        work.counters.finish();
         pace.step();
     }
     Ok(())

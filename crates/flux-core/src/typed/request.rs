@@ -12,8 +12,8 @@ use pin_project_lite::pin_project;
 
 use super::{Scratch, caught, why};
 use crate::{
-    BoxSettle, Codec, Delivery, Message, Outcome, RemoteError, Reply, Requester, Responder, Result, Scope, Settle,
-    Typed, Unreadable,
+    BoxSettle, Codec, Delivery, Message, OnArrival, Outcome, Registration, RemoteError, Reply, Requester, Responder,
+    Result, Scope, Settle, Typed, Unreadable,
 };
 
 impl<Req, Resp, W, C> Requester<Req, Resp> for Typed<W, C>
@@ -40,7 +40,7 @@ where
 
 impl<Req, Resp, W, C> Responder<Req, Resp> for Typed<W, C>
 where
-    Req: Send,
+    Req: Send + 'static,
     Resp: Send + 'static,
     W: Responder<Bytes, Bytes>,
     C: Codec<Req> + Codec<Resp> + Clone + 'static,
@@ -50,8 +50,19 @@ where
 
     async fn listen(&self, filter: &str) -> Result<Self::Requests> {
         let requests = self.wire.listen(filter).await?;
-        let shared = Shared { codec: self.codec.clone(), scratch: Scratch::default() };
-        Ok(TypedRequests { requests, shared: Arc::new(shared), types: PhantomData })
+        Ok(TypedRequests { requests, shared: Shared::of(&self.codec), types: PhantomData })
+    }
+
+    fn listen_inline(
+        &self,
+        filter: &str,
+        concurrency: usize,
+        on_arrival: OnArrival<Req, Self::Reply>,
+    ) -> impl Future<Output = Result<Option<Registration>>> + Send {
+        let shared = Shared::of(&self.codec);
+        let decoding: OnArrival<Bytes, W::Reply> =
+            Arc::new(move |request| on_arrival(request.and_then(|request| decode(&shared, request))));
+        self.wire.listen_inline(filter, concurrency, decoding)
     }
 }
 
@@ -59,6 +70,12 @@ where
 struct Shared<C> {
     codec: C,
     scratch: Scratch,
+}
+
+impl<C: Clone> Shared<C> {
+    fn of(codec: &C) -> Arc<Self> {
+        Arc::new(Self { codec: codec.clone(), scratch: Scratch::default() })
+    }
 }
 
 pin_project! {

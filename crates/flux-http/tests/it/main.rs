@@ -1,6 +1,7 @@
 //! What flux-http promises beyond the suite: statuses, limits, errors, both ends alone, and the commands of its page.
 
 mod client;
+mod inline;
 mod limits;
 mod readme;
 mod router;
