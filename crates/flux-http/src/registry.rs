@@ -71,6 +71,8 @@ struct Tables {
 /// Who gets a message.
 pub(crate) enum Targets {
     Nobody,
+    /// Nobody any more: the server drains.
+    Closed,
     Responder(Line),
     Subscribers(Vec<mpsc::Sender<Arrival>>),
 }
@@ -113,7 +115,14 @@ impl Registry {
     /// Who gets messages to `subject`: one responder, in turns, or every subscriber, and of each group one, in turns.
     pub(crate) fn targets(&self, subject: &Subject) -> Targets {
         let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
+        if tables.closed {
+            return Targets::Closed;
+        }
         let exact = tables.exact.get(subject).map_or(&[][..], Vec::as_slice);
+        // As a rule there is one responder and nobody else.
+        if let ([Entry { role: Role::Responder, line, .. }], []) = (exact, tables.wild.as_slice()) {
+            return Targets::Responder(line.clone());
+        }
         let wild = tables.wild.iter().filter(|entry| entry.filter.matches(subject));
         let (mut responders, mut subscribers, mut groups) = (0, Vec::new(), BTreeMap::<&str, Vec<_>>::new());
         let entries = exact.iter().chain(wild);
@@ -142,10 +151,6 @@ impl Registry {
     pub(crate) fn close(&self) {
         let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
         *tables = Tables { closed: true, ..Tables::default() };
-    }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        self.tables.read().unwrap_or_else(PoisonError::into_inner).closed
     }
 
     fn remove(&self, id: usize, filter: &SubjectFilter) {

@@ -1,6 +1,7 @@
 //! Asking and answering: the answer is the body of the response.
 
 use std::fmt;
+use std::future::{Future, ready};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -116,7 +117,7 @@ pub struct HttpReply(pub(crate) Option<oneshot::Sender<Answer>>);
 /// [`ErrorKind::Closed`] when the requester is gone, and [`ErrorKind::InvalidInput`] for a header that HTTP cannot carry: the
 /// requester is answered with 500 then.
 impl Reply<Bytes> for HttpReply {
-    async fn reply(mut self, answer: Result<Message<Bytes>, RemoteError>) -> Result<()> {
+    fn reply(mut self, answer: Result<Message<Bytes>, RemoteError>) -> impl Future<Output = Result<()>> + Send {
         let (answer, refused) = match answer {
             Ok(Message { headers, payload, .. }) => match wire::headers(&headers) {
                 Ok(headers) => (Answer::Reply(headers, payload), None),
@@ -128,11 +129,11 @@ impl Reply<Bytes> for HttpReply {
             Err(remote) => (Answer::Refused(Problem::of(&remote)), None),
         };
         let told = self.0.take().is_none_or(|sender| sender.send(answer).is_ok());
-        match refused {
+        ready(match refused {
             Some(error) => Err(error.with_operation("reply")),
             None if told => Ok(()),
             None => Err(gone("reply")),
-        }
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::{Future, poll_fn, ready};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::RecvError;
 use tokio::time::timeout;
 
-use crate::inline::Refused;
+use crate::inline::{Inline, Refused};
 use crate::problem::Problem;
 use crate::registry::{Answer, Arrival, Line, Targets};
 use crate::server::Inner;
@@ -63,49 +63,90 @@ where
 
     fn call(&self, request: Request<B>) -> Answering {
         let server = Arc::clone(&self.0);
-        Box::pin(async move { Ok(server.answer(request).await.unwrap_or_else(Problem::into_response)) })
+        // A future for each way, so that none carries the state of another.
+        match server.route(&request) {
+            Err(refused) => Box::pin(ready(Ok(refused))),
+            Ok((Targets::Responder(Line::Inline(inline)), head)) => {
+                let body = request.into_body();
+                Box::pin(
+                    async move { Ok(server.call(inline, head, body).await.unwrap_or_else(Problem::into_response)) },
+                )
+            }
+            Ok((targets, head)) => {
+                let body = request.into_body();
+                Box::pin(
+                    async move { Ok(server.queue(targets, head, body).await.unwrap_or_else(Problem::into_response)) },
+                )
+            }
+        }
     }
 }
 
+/// A message whose body is not read yet.
+type Head = Message<()>;
+
 impl Inner {
-    async fn answer<B>(&self, request: Request<B>) -> Result<Response<Full<Bytes>>, Problem>
+    /// Who gets what is posted, and what is known of it before its body is read; or why it is refused.
+    fn route<B>(&self, request: &Request<B>) -> Result<(Targets, Head), Response<Full<Bytes>>> {
+        let subject = self.subject(request.uri().path()).map_err(Problem::into_response)?;
+        let targets = match self.registry.targets(&subject) {
+            Targets::Closed => return Err(self.draining().into_response()),
+            Targets::Nobody => {
+                let text = format!("nobody listens to `{subject}`");
+                return Err(Problem::new(StatusCode::NOT_FOUND, text).into_response());
+            }
+            targets => targets,
+        };
+        if request.method() != Method::POST {
+            let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "messages and requests are posted");
+            let mut response = problem.into_response();
+            response.headers_mut().insert(field::ALLOW, field::HeaderValue::from_static("POST"));
+            return Err(response);
+        }
+        match wire::read_headers(request.headers()) {
+            Ok(headers) => Ok((targets, Message { subject, headers, payload: () })),
+            Err(error) => {
+                Err(Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, error.to_string()).into_response())
+            }
+        }
+    }
+
+    /// How long the sender waits for its answer.
+    fn limit(&self, head: &Head) -> Duration {
+        head.time_left().map_or(self.config.answer_timeout, |left| left.min(self.config.answer_timeout))
+    }
+
+    /// Calls the responder.
+    async fn call<B>(&self, inline: Arc<Inline>, head: Head, body: B) -> Result<Response<Full<Bytes>>, Problem>
     where
         B: Body<Error: Into<Box<dyn StdError + Send + Sync>>>,
     {
-        if self.registry.is_closed() {
-            return Err(self.draining());
-        }
-        let subject = self.subject(request.uri().path())?;
-        let targets = self.registry.targets(&subject);
-        if matches!(targets, Targets::Nobody) {
-            return Err(Problem::new(StatusCode::NOT_FOUND, format!("nobody listens to `{subject}`")));
-        }
-        if request.method() != Method::POST {
-            let mut response =
-                Problem::new(StatusCode::METHOD_NOT_ALLOWED, "messages and requests are posted").into_response();
-            response.headers_mut().insert(field::ALLOW, field::HeaderValue::from_static("POST"));
-            return Ok(response);
-        }
-        let headers = wire::read_headers(request.headers())
-            .map_err(|error| Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, error.to_string()))?;
-        let payload = self.read(request.into_body()).await?;
-        let message = Message { subject, headers, payload };
-        let limit = message.time_left().map_or(self.config.answer_timeout, |left| left.min(self.config.answer_timeout));
+        let payload = self.read(body).await?;
+        let (sender, answer) = oneshot::channel();
+        let limit = self.limit(&head);
+        let answered = pin!(async {
+            let turn = inline.turn().await.map_err(|refused| self.refused(refused))?;
+            turn.call(head.map(|()| payload), sender).await;
+            self.told(answer.await)
+        });
+        in_time(limit, answered).await.unwrap_or_else(|| Err(late())).map(respond)
+    }
+
+    /// Hands the message to those who take it from a queue.
+    async fn queue<B>(&self, targets: Targets, head: Head, body: B) -> Result<Response<Full<Bytes>>, Problem>
+    where
+        B: Body<Error: Into<Box<dyn StdError + Send + Sync>>>,
+    {
+        let payload = self.read(body).await?;
+        let limit = self.limit(&head);
+        let message = head.map(|()| payload);
         match targets {
-            Targets::Nobody => Err(self.draining()),
             Targets::Responder(Line::Queue(queue)) => {
-                let answer = self.reserve(queue)?;
-                self.wait([hand_over(answer, message)], limit).await
-            }
-            Targets::Responder(Line::Inline(inline)) => {
-                let (sender, answer) = oneshot::channel();
-                let answered = async {
-                    inline.turn().await.map_err(|refused| self.refused(refused))?.call(message, sender).await;
-                    self.told(answer.await)
-                };
-                in_time(limit, answered).await.unwrap_or_else(|| Err(late())).map(respond)
+                let permit = self.reserve(queue)?;
+                self.wait([hand_over(permit, message)], limit).await
             }
             Targets::Subscribers(queues) => self.deliver(queues, message, limit).await,
+            Targets::Responder(Line::Inline(_)) | Targets::Nobody | Targets::Closed => Err(self.draining()),
         }
     }
 
@@ -155,7 +196,7 @@ impl Inner {
             }
             Ok(if more.is_empty() { whole } else { more.freeze() })
         };
-        in_time(self.config.read_timeout, collect).await.unwrap_or_else(late)
+        in_time(self.config.read_timeout, pin!(collect)).await.unwrap_or_else(late)
     }
 
     /// Hands the message to every subscription, or to none when one of them is full.
@@ -225,7 +266,7 @@ impl Inner {
             }
             told
         };
-        in_time(limit, all).await.unwrap_or_else(|| Err(late())).map(respond)
+        in_time(limit, pin!(all)).await.unwrap_or_else(|| Err(late())).map(respond)
     }
 
     /// What a handler said of a message may be kept from strangers.
@@ -248,11 +289,11 @@ impl Inner {
 }
 
 /// The output of `future`, or `None` when it takes longer than `limit`. Costs no timer while the future is ready at once.
-async fn in_time<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
+async fn in_time<F: Future>(limit: Duration, mut future: Pin<&mut F>) -> Option<F::Output> {
     match poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
         Poll::Ready(output) => Some(output),
-        Poll::Pending => timeout(limit, future).await.ok(),
+        // In a box of its own: a timer is as large as all else that a request keeps.
+        Poll::Pending => Box::pin(timeout(limit, future)).await.ok(),
     }
 }
 

@@ -28,9 +28,18 @@ pub(crate) async fn guard<F: Future + ?Sized>(
     heart: &mut impl Beat,
 ) -> Ended<F::Output> {
     let first = poll_fn(|cx| Poll::Ready(poll_caught(future.as_mut(), cx))).await;
-    if let Poll::Ready(ended) = first {
-        return ended;
+    match first {
+        Poll::Ready(ended) => ended,
+        Poll::Pending => guard_waiting(future, max_run, heart).await,
     }
+}
+
+/// As [`guard`], for a future that was polled and has to wait.
+pub(crate) async fn guard_waiting<F: Future + ?Sized>(
+    mut future: Pin<&mut F>,
+    max_run: Option<Duration>,
+    heart: &mut impl Beat,
+) -> Ended<F::Output> {
     let mut caught = pin!(poll_fn(|cx| poll_caught(future.as_mut(), cx)));
     let started = Instant::now();
     let deadline = max_run.map(|max| started + max);

@@ -1,16 +1,17 @@
 //! Request routes on transports that call the handler where a request arrives.
 
-use std::pin::pin;
+use std::future::Future;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use flux_core::{
-    BoxFuture, Delivery, Failure, Message, OnArrival, Registration, RemoteError, Reply, Responder, Result, Stage,
-};
+use flux_core::{BoxFuture, Failure, Message, OnArrival, Registration, RemoteError, Reply, Responder, Result, Stage};
+use pin_project_lite::pin_project;
 use tokio::time::sleep;
 
 use crate::event::Event;
-use crate::request_work::{Desk, RequestWork};
+use crate::request_work::{Desk, RequestWork, Slot};
 use crate::shared::Shared;
 use crate::source::{Subscribe, renew};
 use crate::stop::{First, Stop, race};
@@ -33,8 +34,8 @@ where
     let cut = Cut(Arc::default());
     let crew = Arc::new(Crew { desk: Arc::clone(desk), idle: Mutex::default(), cut: Arc::clone(&cut.0) });
     let on_arrival: OnArrival<Req, B::Reply> = Arc::new(move |request| {
-        let crew = Arc::clone(&crew);
-        Box::pin(async move { crew.take(request).await })
+        let (crew, cut, mut slot) = (Arc::clone(&crew), Arc::clone(&crew.cut), Some(request));
+        Box::pin(UntilCut { call: async move { crew.take(&mut slot).await }, cut, asked: None })
     });
     let filter = shared.filter.clone();
     let register: Subscribe<Option<Registration>> = Box::new(move || {
@@ -85,7 +86,7 @@ struct Crew<H> {
 }
 
 impl<H: Send + Sync> Crew<H> {
-    async fn take<Req, A>(&self, request: Result<Delivery<Req, A>>)
+    async fn take<Req, A>(&self, slot: &mut Slot<Req, A>)
     where
         Req: Send + 'static,
         H: Stage<Message<Req>, Error: Into<Failure>>,
@@ -97,7 +98,7 @@ impl<H: Send + Sync> Crew<H> {
         }
         if shared.is_paused() {
             // It is to stop; the requester may find another.
-            if let Ok(request) = request {
+            if let Some(Ok(request)) = slot.take() {
                 let remote = RemoteError::new(UNAVAILABLE, "the route was paused, and stops");
                 let _ = request.acker.reply(Err(remote)).await;
             }
@@ -106,11 +107,35 @@ impl<H: Send + Sync> Crew<H> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let work = idle.unwrap_or_else(|| RequestWork::new(&self.desk));
         let started = Instant::now();
-        let first = race(pin!(work.take(request)), self.cut.asked()).await;
-        // What is cut stays in flight: it is withheld, not done.
-        if let First::Left(()) = first {
-            work.counters.took(started.elapsed());
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(work);
+        work.take(slot).await;
+        work.counters.took(started.elapsed());
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(work);
+    }
+}
+
+pin_project! {
+    /// A call that ends when it is cut. It stays in flight then: it is withheld, not done.
+    struct UntilCut<F> {
+        #[pin]
+        call: F,
+        cut: Arc<Stop>,
+        // There once the call has to wait.
+        asked: Option<BoxFuture<'static, ()>>,
+    }
+}
+
+impl<F: Future<Output = ()>> Future for UntilCut<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        if this.call.poll(cx).is_ready() {
+            return Poll::Ready(());
         }
+        let asked = this.asked.get_or_insert_with(|| {
+            let cut = Arc::clone(this.cut);
+            Box::pin(async move { cut.asked().await })
+        });
+        asked.as_mut().poll(cx)
     }
 }

@@ -1,15 +1,18 @@
 //! What a worker does with one request: call the handler and answer, whatever happens.
 
-use std::pin::pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use flux_core::telemetry::Relation;
-use flux_core::{Delivery, Error, Failure, Message, Outcome, RemoteError, Reply, Scope, Stage, Telemetry};
+use flux_core::{Delivery, Failure, Message, Outcome, RemoteError, Reply, Scope, Stage, Telemetry};
+use pin_project_lite::pin_project;
 
 use crate::event::Event;
 use crate::fault::Fault;
-use crate::guard::{Ended, Silent, caught, guard, text_of};
+use crate::guard::{Ended, Silent, caught, guard_waiting, poll_caught, text_of};
 use crate::handler::METADATA;
 use crate::metrics::{Counters, count};
 use crate::shared::Shared;
@@ -26,6 +29,9 @@ pub(crate) struct Desk<H> {
     pub(crate) wants_metadata: bool,
 }
 
+/// Where a worker finds its next request, or the error in its place.
+pub(crate) type Slot<Req, A> = Option<flux_core::Result<Delivery<Req, A>>>;
+
 /// One worker of a request route.
 pub(crate) struct RequestWork<H> {
     pub(crate) counters: Arc<Counters>,
@@ -38,28 +44,29 @@ impl<H: Send + Sync> RequestWork<H> {
         Self { counters: desk.shared.add_worker(), desk: Arc::clone(desk) }
     }
 
-    /// Answers one request, or what could not be read as one.
-    pub(crate) async fn take<Req, A>(&self, request: flux_core::Result<Delivery<Req, A>>)
+    /// Answers the request in `slot`, or what could not be read as one. Left there until it is wanted, it is not copied into each future
+    /// on the way.
+    pub(crate) async fn take<Req, A>(&self, slot: &mut Slot<Req, A>)
     where
         Req: Send + 'static,
         H: Stage<Message<Req>, Error: Into<Failure>>,
         A: Reply<H::Out>,
     {
         self.counters.take();
-        match request {
-            Ok(request) => self.handle(request).await,
-            Err(error) => self.broken(error).await,
+        match slot {
+            Some(Ok(_)) => self.handle(slot).await,
+            _ => self.broken(slot).await,
         }
         self.counters.finish();
     }
 
-    async fn handle<Req, A>(&self, request: Delivery<Req, A>)
+    async fn handle<Req, A>(&self, slot: &mut Slot<Req, A>)
     where
         Req: Send + 'static,
         H: Stage<Message<Req>, Error: Into<Failure>>,
         A: Reply<H::Out>,
     {
-        let Delivery { message, metadata, acker, .. } = request;
+        let Some(Ok(Delivery { message, metadata, acker, .. })) = slot.take() else { return };
         let (subject, desk) = (message.subject.clone(), &*self.desk);
         let (scope, processing) = desk.telemetry.process(&message.subject, &message.headers, Relation::Child);
         let stage = &desk.stage;
@@ -71,10 +78,17 @@ impl<H: Send + Sync> RequestWork<H> {
             Ok::<_, H::Error>(answer)
         });
         let run = scope.run(run);
-        let ended = if desk.wants_metadata {
-            guard(pin!(METADATA.scope(metadata, run)), desk.max_run, &mut Silent).await
+        let run = if desk.wants_metadata {
+            With::Metadata { run: METADATA.scope(metadata, run) }
         } else {
-            guard(pin!(run), desk.max_run, &mut Silent).await
+            With::Nothing { run }
+        };
+        let mut run = pin!(run);
+        let first = poll_fn(|cx| Poll::Ready(poll_caught(run.as_mut(), cx))).await;
+        let ended = match first {
+            Poll::Ready(ended) => ended,
+            // In a box, so that a request whose handler does not wait is as small as it can be.
+            Poll::Pending => Box::pin(guard_waiting(run, desk.max_run, &mut Silent)).await,
         };
         let counters = &self.counters;
         let answer = match ended {
@@ -106,7 +120,8 @@ impl<H: Send + Sync> RequestWork<H> {
     }
 
     /// Answers a request that did not decode.
-    async fn broken(&self, mut error: Error) {
+    async fn broken<Req, A>(&self, slot: &mut Slot<Req, A>) {
+        let Some(Err(mut error)) = slot.take() else { return };
         self.desk.shared.emit(&Event::Broken { error: &error });
         if let Some(undecodable) = error.take_undecodable() {
             count(&self.counters.undecodable);
@@ -120,6 +135,26 @@ impl<H: Send + Sync> RequestWork<H> {
         if let Err(error) = sent {
             count(&self.counters.unsettled);
             self.desk.shared.emit(&Event::Unsettled { error: &error });
+        }
+    }
+}
+
+pin_project! {
+    /// A handler at work, with what it looks for in the task's local storage.
+    #[project = Project]
+    enum With<M, N> {
+        Metadata { #[pin] run: M },
+        Nothing { #[pin] run: N },
+    }
+}
+
+impl<M: Future, N: Future<Output = M::Output>> Future for With<M, N> {
+    type Output = M::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<M::Output> {
+        match self.project() {
+            Project::Metadata { run } => run.poll(cx),
+            Project::Nothing { run } => run.poll(cx),
         }
     }
 }

@@ -91,9 +91,7 @@ where
 {
     let (mut slot, mut pace) = (None, Pace::new(Arc::clone(&work.counters)));
     while feed.next(&mut pace, |item| slot = Some(item)).await? {
-        if let Some(request) = slot.take() {
-            work.take(request).await;
-        }
+        work.take(&mut slot).await;
         pace.step();
     }
     Ok(())

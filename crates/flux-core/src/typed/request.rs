@@ -135,24 +135,36 @@ where
     A: Reply<Bytes>,
     C: Codec<Resp> + 'static,
 {
-    async fn reply(self, answer: Result<Message<Resp>, RemoteError>) -> Result<()> {
-        let answer = match answer {
-            Ok(response) => response,
-            Err(remote) => return self.reply.reply(Err(remote)).await,
-        };
-        let (mut rest, value) = answer.take();
-        let Shared { codec, scratch } = &*self.shared;
-        match caught(|| scratch.with(|buffer| codec.to_bytes(value, buffer))) {
-            Ok(bytes) => {
-                rest.headers.set_content_type(codec.content_type());
-                self.reply.reply(Ok(rest.map(|()| bytes))).await
-            }
-            Err(error) => {
+    fn reply(self, answer: Result<Message<Resp>, RemoteError>) -> impl Future<Output = Result<()>> + Send {
+        let mut unencoded = None;
+        let answer = answer.and_then(|response| {
+            self.shared.encode(response).map_err(|error| {
                 // The requester must not wait for an answer that will never come.
                 let remote = RemoteError::new(RemoteError::INTERNAL, error.to_string());
-                self.reply.reply(Err(remote)).await?;
-                Err(error.with_operation("encode the response of").with_subject(rest.subject))
+                unencoded = Some(error);
+                remote
+            })
+        });
+        let sent = self.reply.reply(answer);
+        async move {
+            sent.await?;
+            unencoded.map_or(Ok(()), Err)
+        }
+    }
+}
+
+impl<C> Shared<C> {
+    fn encode<Resp>(&self, response: Message<Resp>) -> Result<Message<Bytes>>
+    where
+        C: Codec<Resp>,
+    {
+        let (mut rest, value) = response.take();
+        match caught(|| self.scratch.with(|buffer| self.codec.to_bytes(value, buffer))) {
+            Ok(bytes) => {
+                rest.headers.set_content_type(self.codec.content_type());
+                Ok(rest.map(|()| bytes))
             }
+            Err(error) => Err(error.with_operation("encode the response of").with_subject(rest.subject)),
         }
     }
 }
