@@ -1,14 +1,14 @@
 //! Responders that are called on the task of the connection, so that no request goes from task to task.
 
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use flux_core::{BoxFuture, Delivery, Message, Metadata, OnArrival};
-use tokio::sync::{Semaphore, oneshot};
+use flux_core::{BoxFuture, Delivery, Message, Metadata, OnArrival, Subject};
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot, watch};
 
 use crate::HttpReply;
 use crate::registry::Answer;
@@ -16,12 +16,13 @@ use crate::registry::Answer;
 /// A responder that is called, so many times at once; others wait.
 pub(crate) struct Inline {
     on_arrival: OnArrival<Bytes, HttpReply>,
-    /// How many more may be called right now; closed when the responder has withdrawn.
+    /// How many more may be called right now; closed when the last one of a responder that has gone is done.
     places: Semaphore,
+    concurrency: u32,
     waiting: AtomicUsize,
     capacity: usize,
-    /// Dropped with the last call: the responder waits for that.
-    _ended: oneshot::Sender<()>,
+    /// The responder has withdrawn: who waits is sent away.
+    withdrawn: watch::Sender<bool>,
 }
 
 /// Why a request is not handled.
@@ -32,37 +33,45 @@ pub(crate) enum Refused {
 }
 
 impl Inline {
-    /// The responder, and what is done when it and all its calls are gone.
-    pub(crate) fn new(
-        on_arrival: OnArrival<Bytes, HttpReply>,
-        concurrency: usize,
-        capacity: usize,
-    ) -> (Arc<Self>, impl Future<Output = ()> + Send + 'static) {
-        let (held, ended) = oneshot::channel();
-        let places = Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS));
-        let inline = Self { on_arrival, places, waiting: AtomicUsize::new(0), capacity, _ended: held };
-        let ended = async move {
-            let _ = ended.await;
-        };
-        (Arc::new(inline), ended)
+    pub(crate) fn new(on_arrival: OnArrival<Bytes, HttpReply>, concurrency: usize, capacity: usize) -> Arc<Self> {
+        let concurrency = concurrency.min(Semaphore::MAX_PERMITS).try_into().unwrap_or(u32::MAX);
+        Arc::new(Self {
+            on_arrival,
+            places: Semaphore::new(concurrency as usize),
+            concurrency,
+            waiting: AtomicUsize::new(0),
+            capacity,
+            withdrawn: watch::Sender::new(false),
+        })
     }
 
     /// Sends those away who wait.
-    pub(crate) fn close(&self) {
+    pub(crate) fn withdraw(&self) {
+        self.withdrawn.send_replace(true);
+    }
+
+    /// Waits until all calls are done, once it is sure that no new ones come, and refuses those that come all the same.
+    pub(crate) async fn idle(&self) {
+        let _all = self.places.acquire_many(self.concurrency).await;
         self.places.close();
     }
 
     /// Waits until the responder may be called.
-    pub(crate) async fn turn(self: Arc<Self>) -> Result<Turn, Refused> {
-        let permit = match self.places.try_acquire() {
-            Ok(permit) => permit,
-            Err(_) => {
-                let _waiting = Waiting::join(&self)?;
-                self.places.acquire().await.map_err(|_| Refused::Left)?
+    async fn admit(&self) -> Result<(), Refused> {
+        if let Ok(permit) = self.places.try_acquire() {
+            permit.forget();
+            return Ok(());
+        }
+        let _waiting = Waiting::join(self)?;
+        let mut watch = self.withdrawn.subscribe();
+        let (mut left, mut place) = (pin!(watch.wait_for(|left| *left)), pin!(self.places.acquire()));
+        poll_fn(|cx| {
+            if left.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Err(Refused::Left));
             }
-        };
-        permit.forget();
-        Ok(Turn(self))
+            place.as_mut().poll(cx).map(|place| place.map(SemaphorePermit::forget).map_err(|_| Refused::Left))
+        })
+        .await
     }
 }
 
@@ -82,21 +91,37 @@ impl Drop for Waiting<'_> {
     }
 }
 
+/// The responder of a subject, as a connection knows it: handed from request to request, and shared with no other thread.
+pub(crate) struct Known {
+    pub(crate) subject: Subject,
+    pub(crate) inline: Arc<Inline>,
+    /// Of the registry, when it was asked.
+    pub(crate) version: u64,
+}
+
+impl Known {
+    /// Waits until the responder may be called.
+    pub(crate) async fn turn(self: Arc<Self>) -> Result<Turn, Refused> {
+        self.inline.admit().await?;
+        Ok(Turn(self))
+    }
+}
+
 /// Leave to call the responder, until it is dropped.
-pub(crate) struct Turn(Arc<Inline>);
+pub(crate) struct Turn(Arc<Known>);
 
 impl Turn {
     /// Calls the responder. Dropped before its end, the call goes on in a task of its own: a handler is not cut short because its
     /// requester went away.
     pub(crate) fn call(self, message: Message<Bytes>, answer: oneshot::Sender<Answer>) -> Call {
         let delivery = Delivery::new(message, Metadata::default(), HttpReply(Some(answer)));
-        Call(Some(((self.0.on_arrival)(Ok(delivery)), self)))
+        Call(Some(((self.0.inline.on_arrival)(Ok(delivery)), self)))
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.places.add_permits(1);
+        self.0.inline.places.add_permits(1);
     }
 }
 

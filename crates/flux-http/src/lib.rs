@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod acker;
+mod answering;
+mod body;
 mod bus;
 mod client;
 mod config;

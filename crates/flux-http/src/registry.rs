@@ -1,8 +1,9 @@
 //! Who listens to what, and the queues in between.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -41,6 +42,8 @@ struct Entry {
     /// Of the members of one group, one gets a message.
     group: Option<Arc<str>>,
     line: Line,
+    /// Dropped with the entry: somebody may want to know.
+    _here: oneshot::Sender<Infallible>,
 }
 
 /// How a message gets to who listens.
@@ -56,6 +59,8 @@ pub(crate) enum Line {
 #[derive(Default)]
 pub(crate) struct Registry {
     tables: RwLock<Tables>,
+    /// Raised whenever somebody begins or ends to listen.
+    version: AtomicU64,
     next: AtomicUsize,
 }
 
@@ -73,6 +78,9 @@ pub(crate) enum Targets {
     Nobody,
     /// Nobody any more: the server drains.
     Closed,
+    /// The only one who listens, until the version of the registry changes.
+    Only(Line),
+    /// One of several.
     Responder(Line),
     Subscribers(Vec<mpsc::Sender<Arrival>>),
 }
@@ -87,20 +95,31 @@ impl Registry {
         capacity: usize,
     ) -> Result<Arrivals> {
         let (queue, taken) = mpsc::channel(capacity);
-        let place = self.enter(filter, role, group.map(Arc::from), Line::Queue(queue))?;
+        let (place, _) = self.enter(filter, role, group.map(Arc::from), Line::Queue(queue))?;
         Ok(Arrivals { queue: taken, place })
     }
 
-    /// Adds a responder that is called.
-    pub(crate) fn add_inline(self: &Arc<Self>, filter: &str, inline: Arc<Inline>) -> Result<Place> {
-        self.enter(filter, Role::Responder, None, Line::Inline(inline))
+    /// Adds a responder that is called, and says when it is here no more.
+    pub(crate) fn add_inline(
+        self: &Arc<Self>,
+        filter: &str,
+        inline: &Arc<Inline>,
+    ) -> Result<(Place, oneshot::Receiver<Infallible>)> {
+        self.enter(filter, Role::Responder, None, Line::Inline(Arc::clone(inline)))
     }
 
-    fn enter(self: &Arc<Self>, filter: &str, role: Role, group: Option<Arc<str>>, line: Line) -> Result<Place> {
+    fn enter(
+        self: &Arc<Self>,
+        filter: &str,
+        role: Role,
+        group: Option<Arc<str>>,
+        line: Line,
+    ) -> Result<(Place, oneshot::Receiver<Infallible>)> {
         let filter = SubjectFilter::new(filter)?;
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let entry = Entry { id, role, filter: filter.clone(), group, line };
-        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
+        let (here, gone) = oneshot::channel();
+        let entry = Entry { id, role, filter: filter.clone(), group, line, _here: here };
+        let mut tables = self.changed();
         if tables.closed {
             return Err(Error::new(ErrorKind::Closed, "the server drains"));
         }
@@ -109,7 +128,18 @@ impl Registry {
             None => tables.wild.push(entry),
         }
         drop(tables);
-        Ok(Place { filter, id, registry: Arc::clone(self) })
+        Ok((Place { filter, id, registry: Arc::clone(self) }, gone))
+    }
+
+    /// Answers of [`targets`](Self::targets) that were got at this version or after it hold while it is the same.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    fn changed(&self) -> RwLockWriteGuard<'_, Tables> {
+        let tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
+        self.version.fetch_add(1, Ordering::Release);
+        tables
     }
 
     /// Who gets messages to `subject`: one responder, in turns, or every subscriber, and of each group one, in turns.
@@ -121,7 +151,7 @@ impl Registry {
         let exact = tables.exact.get(subject).map_or(&[][..], Vec::as_slice);
         // As a rule there is one responder and nobody else.
         if let ([Entry { role: Role::Responder, line, .. }], []) = (exact, tables.wild.as_slice()) {
-            return Targets::Responder(line.clone());
+            return Targets::Only(line.clone());
         }
         let wild = tables.wild.iter().filter(|entry| entry.filter.matches(subject));
         let (mut responders, mut subscribers, mut groups) = (0, Vec::new(), BTreeMap::<&str, Vec<_>>::new());
@@ -149,12 +179,12 @@ impl Registry {
 
     /// Lets nobody listen any more; what had arrived is still handed over.
     pub(crate) fn close(&self) {
-        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
+        let mut tables = self.changed();
         *tables = Tables { closed: true, ..Tables::default() };
     }
 
     fn remove(&self, id: usize, filter: &SubjectFilter) {
-        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
+        let mut tables = self.changed();
         let Some(subject) = filter.as_subject() else {
             tables.wild.retain(|entry| entry.id != id);
             return;

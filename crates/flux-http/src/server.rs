@@ -32,7 +32,7 @@ impl HttpServer {
     /// The service to mount.
     #[must_use]
     pub fn service(&self) -> HttpService {
-        HttpService(Arc::clone(&self.0))
+        HttpService::new(Arc::clone(&self.0))
     }
 
     /// Takes nothing more: from now on senders are told 503 with `Retry-After`, subscriptions hand over what had arrived, and
@@ -56,14 +56,16 @@ impl HttpServer {
         concurrency: usize,
         on_arrival: OnArrival<Bytes, HttpReply>,
     ) -> Result<Registration> {
-        let (inline, ended) = Inline::new(on_arrival, concurrency, self.0.config.capacity);
-        let place = self.0.registry.add_inline(filter, Arc::clone(&inline))?;
-        let closing = Arc::downgrade(&inline);
+        let inline = Inline::new(on_arrival, concurrency, self.0.config.capacity);
+        let (place, gone) = self.0.registry.add_inline(filter, &inline)?;
+        let withdrawing = Arc::clone(&inline);
         let withdraw = move || {
             drop(place);
-            if let Some(inline) = closing.upgrade() {
-                inline.close();
-            }
+            withdrawing.withdraw();
+        };
+        let ended = async move {
+            let _ = gone.await;
+            inline.idle().await;
         };
         Ok(Registration::new(withdraw, ended))
     }

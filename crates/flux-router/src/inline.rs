@@ -11,6 +11,7 @@ use pin_project_lite::pin_project;
 use tokio::time::sleep;
 
 use crate::event::Event;
+use crate::per_thread::PerThread;
 use crate::request_work::{Desk, RequestWork, Slot};
 use crate::shared::Shared;
 use crate::source::{Subscribe, renew};
@@ -32,10 +33,11 @@ where
 {
     let shared = Arc::clone(&desk.shared);
     let cut = Cut(Arc::default());
-    let crew = Arc::new(Crew { desk: Arc::clone(desk), idle: Mutex::default(), cut: Arc::clone(&cut.0) });
+    let crews = PerThread::new(|| Crew { desk: Arc::clone(desk), idle: Mutex::default(), cut: Arc::clone(&cut.0) });
     let on_arrival: OnArrival<Req, B::Reply> = Arc::new(move |request| {
-        let (crew, cut, mut slot) = (Arc::clone(&crew), Arc::clone(&crew.cut), Some(request));
-        Box::pin(UntilCut { call: async move { crew.take(&mut slot).await }, cut, asked: None })
+        let (crew, mut slot) = (Arc::clone(crews.here()), Some(request));
+        let watched = Arc::clone(&crew);
+        Box::pin(UntilCut { call: async move { crew.take(&mut slot).await }, crew: watched, asked: None })
     });
     let filter = shared.filter.clone();
     let register: Subscribe<Option<Registration>> = Box::new(move || {
@@ -78,7 +80,7 @@ impl Drop for Cut {
     }
 }
 
-/// The workers of a route; each call takes one.
+/// Workers of a route; each call takes one. Every thread has its own: what one works with stays near its processor.
 struct Crew<H> {
     desk: Arc<Desk<H>>,
     idle: Mutex<Vec<RequestWork<H>>>,
@@ -115,16 +117,16 @@ impl<H: Send + Sync> Crew<H> {
 
 pin_project! {
     /// A call that ends when it is cut. It stays in flight then: it is withheld, not done.
-    struct UntilCut<F> {
+    struct UntilCut<F, H> {
         #[pin]
         call: F,
-        cut: Arc<Stop>,
+        crew: Arc<Crew<H>>,
         // There once the call has to wait.
         asked: Option<BoxFuture<'static, ()>>,
     }
 }
 
-impl<F: Future<Output = ()>> Future for UntilCut<F> {
+impl<F: Future<Output = ()>, H> Future for UntilCut<F, H> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -133,7 +135,7 @@ impl<F: Future<Output = ()>> Future for UntilCut<F> {
             return Poll::Ready(());
         }
         let asked = this.asked.get_or_insert_with(|| {
-            let cut = Arc::clone(this.cut);
+            let cut = Arc::clone(&this.crew.cut);
             Box::pin(async move { cut.asked().await })
         });
         asked.as_mut().poll(cx)

@@ -22,7 +22,8 @@ pub struct HttpServerConfig {
     pub read_timeout: Duration,
     /// How long a sender waits for the outcome, unless its `X-Deadline` is sooner. Default: 30 s.
     pub answer_timeout: Duration,
-    /// Messages that wait for one subscription, before the next is refused with 429. Default: 1,024.
+    /// Messages that wait for one subscription, and requests that wait for one responder, before the next is refused with 429.
+    /// Default: 1,024.
     pub capacity: usize,
     /// What a sender is told to wait when a queue is full or the server drains. Default: 1 s.
     pub retry_after: Duration,
@@ -90,7 +91,7 @@ impl HttpServerConfig {
         self
     }
 
-    /// Sets how many messages may wait for one subscription; at least 1.
+    /// Sets how many messages may wait for one subscription, and requests for one responder; at least 1.
     #[must_use]
     pub const fn with_capacity(mut self, messages: usize) -> Self {
         self.capacity = if messages == 0 { 1 } else { messages };

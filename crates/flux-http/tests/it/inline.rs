@@ -51,29 +51,29 @@ async fn a_request_stays_on_its_task() -> Result<()> {
 /// A handler that says when it is called, and waits to be let through.
 #[derive(Clone)]
 struct Gate {
-    called: mpsc::UnboundedSender<u32>,
+    called: mpsc::Sender<u32>,
     open: Arc<Semaphore>,
     inside: Arc<AtomicUsize>,
 }
 
 impl Gate {
-    fn new() -> (Self, mpsc::UnboundedReceiver<u32>) {
-        let (called, calls) = mpsc::unbounded_channel();
+    fn new() -> (Self, mpsc::Receiver<u32>) {
+        let (called, calls) = mpsc::channel(16);
         (Self { called, open: Arc::new(Semaphore::new(0)), inside: Arc::default() }, calls)
     }
 
     async fn pass(self, request: Message<u32>) -> Result<u32, Failure> {
         assert_eq!(self.inside.fetch_add(1, Ordering::Relaxed), 0, "one at a time");
-        let _ = self.called.send(request.payload);
+        self.called.try_send(request.payload).expect("room");
         self.open.acquire().await.expect("never closed").forget();
         self.inside.fetch_sub(1, Ordering::Relaxed);
-        let _ = self.called.send(request.payload + 100);
+        self.called.try_send(request.payload + 100).expect("room");
         Ok(request.payload)
     }
 }
 
 /// A server with a queue for one, and a task that serves it through the gate.
-async fn gated() -> (HttpServer, task::JoinHandle<Result<()>>, Gate, mpsc::UnboundedReceiver<u32>) {
+async fn gated() -> (HttpServer, task::JoinHandle<Result<()>>, Gate, mpsc::Receiver<u32>) {
     let server = HttpServer::new(HttpServerConfig::new().with_capacity(1));
     let (gate, calls) = Gate::new();
     let (bus, handler) = (server.clone().typed(Json), gate.clone());
