@@ -112,6 +112,8 @@ macro_rules! __part {
             brings_errors_back_as_errors
             fails_when_the_reply_is_dropped
             does_not_mix_answers_up
+            serves_one_request_at_a_time
+            goes_on_when_the_requester_has_gone
             withdraws_a_responder_that_is_dropped
         ] $($rest)*}
     };

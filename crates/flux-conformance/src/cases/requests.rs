@@ -1,11 +1,15 @@
 //! Request and reply: every request ends with an answer or an error, at once where it can.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use flux_core::{
     Delivery, Error, ErrorKind, Failure, Message, RemoteError, Reply as _, Requester as _, Responder as _, next,
 };
-use tokio::time::Instant;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::yield_now;
+use tokio::time::{Instant, timeout};
 
 use super::{beside, ensure, join};
 use crate::{Flaw, Requests, Verdict};
@@ -130,6 +134,82 @@ pub async fn does_not_mix_answers_up<F: Requests>() -> Verdict {
         let answer = answer?;
         ensure!(answer == number * 2, "{number} got the answer {answer}");
     }
+    Ok(())
+}
+
+/// `serve` calls its handler for one request at a time, and for every one, also where requests are handled as they arrive.
+///
+/// # Errors
+/// What is wrong with the transport.
+pub async fn serves_one_request_at_a_time<F: Requests>() -> Verdict {
+    let bus = F::open().await?;
+    let (responder, inside, most) = (bus.clone(), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let seen = Arc::clone(&most);
+    let handler = move |request: Message<F::Payload>| {
+        let (inside, most) = (Arc::clone(&inside), Arc::clone(&most));
+        async move {
+            most.fetch_max(inside.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+            // The others get every opportunity to come in as well.
+            for _ in 0..20 {
+                yield_now().await;
+            }
+            inside.fetch_sub(1, Ordering::Relaxed);
+            double::<F>(request).await
+        }
+    };
+    let serving = beside(async move { responder.serve("conformance.ask", handler).await });
+    live::<F>(&bus).await?;
+    let asked: Vec<_> = (1..=16)
+        .map(|number| {
+            let bus = bus.clone();
+            beside(async move { (number, ask::<F>(&bus, number).await) })
+        })
+        .collect();
+    for asked in asked {
+        let (number, answer) = join(asked).await?;
+        let answer = answer?;
+        ensure!(answer == number * 2, "{number} got the answer {answer}");
+    }
+    let most = seen.load(Ordering::Relaxed);
+    ensure!(most == 1, "{most} requests were handled at the same time");
+    serving.abort();
+    Ok(())
+}
+
+/// A handler is not cut short because its requester has gone away.
+///
+/// # Errors
+/// What is wrong with the transport.
+pub async fn goes_on_when_the_requester_has_gone<F: Requests>() -> Verdict {
+    let bus = F::open().await?;
+    let (called, mut calls) = mpsc::channel(64);
+    let go = Arc::new(Semaphore::new(0));
+    let (responder, let_go) = (bus.clone(), Arc::clone(&go));
+    let handler = move |request: Message<F::Payload>| {
+        let (called, go) = (called.clone(), Arc::clone(&let_go));
+        async move {
+            let number = F::number(&request.payload);
+            if number == 7 {
+                let _ = called.send("begun").await;
+                let _permit = go.acquire().await;
+                let _ = called.send("ended").await;
+            }
+            double::<F>(request).await
+        }
+    };
+    let serving = beside(async move { responder.serve("conformance.ask", handler).await });
+    live::<F>(&bus).await?;
+    let asking = bus.clone();
+    let asked = beside(async move { ask::<F>(&asking, 7).await });
+    ensure!(calls.recv().await == Some("begun"), "the handler was not called");
+    asked.abort();
+    let _ = asked.await;
+    go.add_permits(1);
+    let ended = timeout(AT_ONCE, calls.recv()).await;
+    ensure!(ended == Ok(Some("ended")), "the handler did not come to its end: {ended:?}");
+    let answer = ask::<F>(&bus, 21).await?;
+    ensure!(answer == 42, "{answer} was the answer to 21");
+    serving.abort();
     Ok(())
 }
 

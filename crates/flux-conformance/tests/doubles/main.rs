@@ -1,6 +1,7 @@
 //! The suite is tested by transports that are wrong in one way each: it must catch every one of them.
 
 mod faulty;
+mod inline;
 mod server;
 
 use std::time::Duration;
@@ -11,6 +12,7 @@ use flux_core::Result;
 use flux_mem::{Mem, StreamConfig};
 
 use faulty::{Fault, Faulty};
+use inline::Inline;
 use server::Server;
 
 /// A stream in memory with the fault of this number.
@@ -181,6 +183,30 @@ fn a_guess_that_nobody_answers_is_caught() {
 #[test]
 fn a_responder_that_is_gone_after_a_restart_is_caught() {
     caught(&restarted::<8>(), "requests_fail_while_the_server_is_away");
+}
+
+/// The cases of requests on a bus that calls the responder, with the haste of this number.
+fn called<const HASTE: usize>() -> Report {
+    let mut cases = flux_conformance::__part!(list requests Inline<HASTE>);
+    // It has no other way to get a request.
+    cases.retain(|case| ["answers", "serves_one", "goes_on", "brings"].iter().any(|kept| case.name.starts_with(kept)));
+    run(&cases, Flavor::CurrentThread)
+}
+
+#[test]
+fn a_bus_that_calls_passes() {
+    let report = called::<0>();
+    assert_eq!((report.failed.as_slice(), report.passed.len()), (&[][..], 4));
+}
+
+#[test]
+fn too_many_calls_at_a_time_are_caught() {
+    caught(&called::<1>(), "serves_one_request_at_a_time");
+}
+
+#[test]
+fn a_call_that_ends_with_its_requester_is_caught() {
+    caught(&called::<2>(), "goes_on_when_the_requester_has_gone");
 }
 
 #[test]
