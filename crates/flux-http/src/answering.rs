@@ -65,7 +65,7 @@ impl Inner {
                 let permit = self.reserve(queue)?;
                 self.wait([hand_over(permit, message)], limit).await
             }
-            Targets::Subscribers(queues) => self.deliver(queues, message, limit).await,
+            Targets::Subscribers(queues) => Box::pin(self.deliver(queues, message, limit)).await,
             Targets::Only(_) | Targets::Responder(_) | Targets::Nobody | Targets::Closed => Err(self.draining()),
         }
     }

@@ -56,12 +56,8 @@ impl Inline {
         self.places.close();
     }
 
-    /// Waits until the responder may be called.
-    async fn admit(&self) -> Result<(), Refused> {
-        if let Ok(permit) = self.places.try_acquire() {
-            permit.forget();
-            return Ok(());
-        }
+    /// Waits until there is a place, of which it takes one.
+    async fn wait(&self) -> Result<(), Refused> {
         let _waiting = Waiting::join(self)?;
         let mut watch = self.withdrawn.subscribe();
         let (mut left, mut place) = (pin!(watch.wait_for(|left| *left)), pin!(self.places.acquire()));
@@ -102,7 +98,10 @@ pub(crate) struct Known {
 impl Known {
     /// Waits until the responder may be called.
     pub(crate) async fn turn(self: Arc<Self>) -> Result<Turn, Refused> {
-        self.inline.admit().await?;
+        match self.inline.places.try_acquire() {
+            Ok(place) => place.forget(),
+            Err(_) => Box::pin(self.inline.wait()).await?,
+        }
         Ok(Turn(self))
     }
 }

@@ -1,6 +1,7 @@
 //! What a worker does with one request: call the handler and answer, whatever happens.
 
 use std::future::{Future, poll_fn};
+use std::mem::take;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -66,32 +67,49 @@ impl<H: Send + Sync> RequestWork<H> {
         H: Stage<Message<Req>, Error: Into<Failure>>,
         A: Reply<H::Out>,
     {
-        let Some(Ok(Delivery { message, metadata, acker, .. })) = slot.take() else { return };
-        let (subject, desk) = (message.subject.clone(), &*self.desk);
-        let (scope, processing) = desk.telemetry.process(&message.subject, &message.headers, Relation::Child);
-        let stage = &desk.stage;
-        let run = pin!(async {
-            let response = stage.process(message).await?;
-            let mut answer = Message::to(subject, response);
-            // An answer carries on the request's work, as everything does that a handler sends.
-            Scope::stamp(&mut answer.headers);
-            Ok::<_, H::Error>(answer)
-        });
-        let run = scope.run(run);
-        let run = if desk.wants_metadata {
-            With::Metadata { run: METADATA.scope(metadata, run) }
-        } else {
-            With::Nothing { run }
+        let Some(Ok(delivery)) = slot.as_mut() else { return };
+        let (desk, metadata) = (&*self.desk, take(&mut delivery.metadata));
+        let Message { subject, headers, .. } = &delivery.message;
+        let (scope, processing) = desk.telemetry.process(subject, headers, Relation::Child);
+        let (subject, mut acker) = (subject.clone(), None);
+        let sent = {
+            let ended = {
+                let run = pin!(async {
+                    let mut response = pin!(begin(&desk.stage, slot, &mut acker));
+                    let response = poll_fn(|cx| response.as_mut().as_pin_mut().map_or(Poll::Pending, |it| it.poll(cx)));
+                    let mut answer = Message::to(subject, response.await?);
+                    // An answer carries on the request's work, as everything does that a handler sends.
+                    Scope::stamp(&mut answer.headers);
+                    Ok::<_, H::Error>(answer)
+                });
+                let run = scope.run(run);
+                let mut run = pin!(if desk.wants_metadata {
+                    With::Metadata { run: METADATA.scope(metadata, run) }
+                } else {
+                    With::Nothing { run }
+                });
+                match poll_fn(|cx| Poll::Ready(poll_caught(run.as_mut(), cx))).await {
+                    Poll::Ready(ended) => ended,
+                    // In a box, so that a request whose handler does not wait is as small as it can be.
+                    Poll::Pending => Box::pin(guard_waiting(run, desk.max_run, &mut Silent)).await,
+                }
+            };
+            let answer = self.conclude(ended);
+            match &answer {
+                Ok(_) => processing.finish(None),
+                Err((class, remote)) => processing.finish(Some((*class, remote))),
+            }
+            self.counters.complete();
+            let Some(acker) = acker else { return };
+            acker.reply(answer.map_err(|(_, remote)| remote))
         };
-        let mut run = pin!(run);
-        let first = poll_fn(|cx| Poll::Ready(poll_caught(run.as_mut(), cx))).await;
-        let ended = match first {
-            Poll::Ready(ended) => ended,
-            // In a box, so that a request whose handler does not wait is as small as it can be.
-            Poll::Pending => Box::pin(guard_waiting(run, desk.max_run, &mut Silent)).await,
-        };
+        self.answered(sent.await);
+    }
+
+    /// Counts how a handler ended; a failure is an answer too, with its class.
+    fn conclude<R, E: Into<Failure>>(&self, ended: Ended<Result<R, E>>) -> Result<R, (&'static str, RemoteError)> {
         let counters = &self.counters;
-        let answer = match ended {
+        match ended {
             Ended::Done(Ok(answer)) => {
                 count(&counters.handled);
                 Ok(answer)
@@ -109,14 +127,7 @@ impl<H: Send + Sync> RequestWork<H> {
                 count(&counters.failed_timeout);
                 Err(("timeout", RemoteError::new(TIMED_OUT, format!("the handler took longer than {limit:?}"))))
             }
-        };
-        match &answer {
-            Ok(_) => processing.finish(None),
-            Err((class, remote)) => processing.finish(Some((*class, remote))),
         }
-        self.counters.complete();
-        let sent = acker.reply(answer.map_err(|(_, remote)| remote)).await;
-        self.answered(sent);
     }
 
     /// Answers a request that did not decode.
@@ -137,6 +148,18 @@ impl<H: Send + Sync> RequestWork<H> {
             self.desk.shared.emit(&Event::Unsettled { error: &error });
         }
     }
+}
+
+/// Calls the handler with the message in `slot`, and leaves the way back in `acker`. Not in the future that waits for it: a local that is
+/// moved from keeps its place there.
+fn begin<Req, A, H: Stage<Message<Req>>>(
+    stage: &H,
+    slot: &mut Slot<Req, A>,
+    acker: &mut Option<A>,
+) -> Option<impl Future<Output = Result<H::Out, H::Error>> + Send> {
+    let delivery = slot.take()?.ok()?;
+    *acker = Some(delivery.acker);
+    Some(stage.process(delivery.message))
 }
 
 pin_project! {
