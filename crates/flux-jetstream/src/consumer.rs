@@ -267,7 +267,9 @@ impl QueueSubscriber<Bytes> for JsStream {
     }
 
     fn instance(&self) -> Option<Instance> {
-        Some(Instance::of(self.shared_name()))
+        // The prefix names the domain, and each has streams of its own.
+        let jetstream = self.jetstream();
+        jetstream.nats().instance().map(|client| client.for_name(jetstream.prefix()).for_name(self.name()))
     }
 }
 

@@ -50,7 +50,8 @@ impl QueueSubscriber<Bytes> for Nats {
     }
 
     fn instance(&self) -> Option<Instance> {
-        Some(Instance::of(&self.0))
+        // The clones of a client share their statistics, and it shows nothing else by which it can be told from another.
+        Some(Instance::of(&self.client().statistics()))
     }
 }
 

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use flux_core::Consumer as _;
-use flux_jetstream::{ConsumerConfig, JsConsumer, PriorityGroup};
+use flux_codec::Text;
+use flux_core::{Consumer as _, Failure, Message};
+use flux_jetstream::{ConsumerConfig, JetStream, JsConsumer, JsStream, PriorityGroup, StreamConfig};
+use flux_nats::Nats;
+use flux_router::{Route, Router};
 use futures_util::FutureExt as _;
 
-use crate::{listen, put, stream, take, text};
+use crate::{config, listen, put, stream, take, text};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -78,4 +81,24 @@ async fn the_lower_number_goes_first() {
     };
     let futures_util::future::Either::Left(((taken, _), _)) = both.await else { panic!("the spare one got it") };
     assert_eq!(taken.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_group_that_is_taken_twice_is_noticed_however_the_handles_were_made() {
+    async fn ok(_: Message<String>) -> Result<(), Failure> {
+        Ok(())
+    }
+    let one = stream().await;
+    let again = JetStream::new(Nats::new(one.jetstream().nats().client().clone()));
+    let same = again.stream(config()).await.unwrap();
+    let other = again.stream(StreamConfig::new("bills", ["bills.>"])).await.unwrap();
+    let elsewhere = stream().await;
+    let check = |second: &JsStream| {
+        let route = |stream: &JsStream| Route::receiving("orders.*", &stream.clone().typed(Text), ok).queue_group("g");
+        Router::new().add(route(&one)).add(route(second)).check()
+    };
+    let error = check(&same).expect_err("one stream");
+    assert!(error.to_string().contains("queue group, `g`"), "{error}");
+    check(&other).expect("another stream");
+    check(&elsewhere).expect("another connection");
 }

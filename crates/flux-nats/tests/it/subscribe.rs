@@ -23,6 +23,16 @@ async fn a_subscription_is_live_for_other_connections() -> Result<()> {
 }
 
 #[tokio::test]
+async fn buses_over_one_client_are_one_instance() -> Result<()> {
+    let server = server().await?;
+    let (one, elsewhere) = (connect(&server).await?, connect(&server).await?);
+    let again = Nats::with_config(one.client().clone(), NatsConfig::new());
+    assert_eq!(one.instance(), again.instance());
+    assert_ne!(one.instance(), elsewhere.instance());
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_drain_hands_over_what_had_arrived_and_ends() -> Result<()> {
     let server = server().await?;
     let bus = connect(&server).await?;
