@@ -1,5 +1,6 @@
 //! A transport fixed to one subject.
 
+use std::future::Future;
 use std::marker::PhantomData;
 
 use crate::{Error, Message, Publisher, Requester, Result, Stage, Subject, Subscriber};
@@ -49,12 +50,14 @@ impl<B> Bound<B> {
     ///
     /// # Errors
     /// Those of [`Publisher`].
-    pub async fn publish<T>(&self, payload: T) -> Result<B::Receipt>
+    // No future of its own: each layer of them moves the payload once more.
+    #[inline]
+    pub fn publish<T>(&self, payload: T) -> impl Future<Output = Result<B::Receipt>> + Send
     where
         T: Send,
         B: Publisher<T>,
     {
-        self.transport.send(Message::to(self.subject.clone(), payload)).await
+        self.transport.send(Message::to(self.subject.clone(), payload))
     }
 
     /// Subscribes to the subject.
@@ -91,8 +94,8 @@ impl<T: Send, B: Publisher<T>> Stage<T> for Bound<B> {
     type Out = B::Receipt;
     type Error = Error;
 
-    async fn process(&self, input: T) -> Result<B::Receipt> {
-        self.publish(input).await
+    fn process(&self, input: T) -> impl Future<Output = Result<B::Receipt>> + Send {
+        self.publish(input)
     }
 }
 

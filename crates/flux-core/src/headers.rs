@@ -197,10 +197,7 @@ impl Headers {
         match &self.0 {
             Repr::Empty => None,
             Repr::ContentType(value) => Some(value),
-            Repr::Entries(entries) => {
-                let found = entries.iter().find(|(name, _)| *name == header::CONTENT_TYPE);
-                found.and_then(|(_, value)| value.as_static())
-            }
+            Repr::Entries(entries) => find_codec_content_type(entries),
         }
     }
 
@@ -286,6 +283,12 @@ fn add_content_type(entries: &mut Vec<(HeaderName, HeaderValue)>, content_type: 
     if !entries.iter().any(|(name, _)| *name == header::CONTENT_TYPE) {
         entries.push((header::CONTENT_TYPE, HeaderValue::of_codec(content_type)));
     }
+}
+
+#[inline(never)]
+fn find_codec_content_type(entries: &[(HeaderName, HeaderValue)]) -> Option<&'static str> {
+    let found = entries.iter().find(|(name, _)| *name == header::CONTENT_TYPE);
+    found.and_then(|(_, value)| value.as_static())
 }
 
 /// The first value of `name` among `entries`.

@@ -21,9 +21,14 @@ impl LastSubject {
     /// The subject as the client takes it. Whoever comes while another task asks makes a copy instead of waiting.
     #[inline]
     pub(crate) fn native(&self, subject: &Subject) -> async_nats::Subject {
-        if let Some(text) = subject.as_static() {
-            return async_nats::Subject::from_static(text);
+        match subject.as_static() {
+            Some(text) => async_nats::Subject::from_static(text),
+            None => self.shared(subject),
         }
+    }
+
+    #[inline(never)]
+    fn shared(&self, subject: &Subject) -> async_nats::Subject {
         let mut last = match self.0.try_lock() {
             Ok(last) => last,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),

@@ -107,14 +107,23 @@ impl Nats {
     #[inline]
     #[must_use]
     pub fn headers(&self, headers: &Headers) -> Option<HeaderMap> {
-        let Some(content_type) = headers.codec_content_type() else { return wire::headers(headers) };
-        if content_type == wire::JSON && !self.config().json_content_type {
-            return wire::headers_but_content_type(headers);
+        let content_type = headers.codec_content_type();
+        let silent = content_type == Some(wire::JSON) && !self.config().json_content_type;
+        // Most messages have nothing to write, which is found out without a call.
+        if headers.len() == usize::from(silent) { None } else { Some(self.write(headers, content_type, silent)) }
+    }
+
+    /// The headers, all or without the content type that is `silent`.
+    #[inline(never)]
+    fn write(&self, headers: &Headers, content_type: Option<&'static str>, silent: bool) -> HeaderMap {
+        let Some(content_type) = content_type else { return wire::headers(headers).unwrap_or_default() };
+        if silent {
+            return wire::headers_beside_content_type(HeaderMap::new(), headers);
         }
         // To copy a map takes less than to make one.
         let (known, map) = self.0.content_type.get_or_init(|| (content_type, wire::content_type(content_type)));
         let map = if *known == content_type { map.clone() } else { wire::content_type(content_type) };
-        Some(wire::headers_beside_content_type(map, headers))
+        wire::headers_beside_content_type(map, headers)
     }
 
     /// The subject as the client takes it. Copies it only if it is neither a literal nor the one of the message before.

@@ -1,8 +1,6 @@
 //! Publishing: from a message to the client's buffer, and from there to the server.
 
-use async_nats::client::traits::Publisher as _;
 use async_nats::connection::State;
-use async_nats::message::OutboundMessage;
 use async_nats::{Request, RequestErrorKind};
 use bytes::Bytes;
 use flux_core::{Error, ErrorKind, Message, Publisher, Result, Subject};
@@ -104,7 +102,11 @@ impl Nats {
         headers: Option<async_nats::HeaderMap>,
         payload: Bytes,
     ) -> Result<()> {
-        let message = OutboundMessage { subject, reply: None, payload, headers };
-        self.client().publish_message(message).await.map_err(error::from_publish)
+        // Not by `publish_message`, which copies the whole message several times on its way.
+        let sent = match headers {
+            None => self.client().publish(subject, payload).await,
+            Some(headers) => self.client().publish_with_headers(subject, headers, payload).await,
+        };
+        sent.map_err(error::from_publish)
     }
 }

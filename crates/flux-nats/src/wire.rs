@@ -28,6 +28,7 @@ pub fn subject(subject: &Subject) -> async_nats::Subject {
 pub(crate) struct Borrowed<'s>(pub(crate) &'s Nats, pub(crate) &'s Subject);
 
 impl ToSubject for Borrowed<'_> {
+    #[inline]
     fn to_subject(&self) -> async_nats::Subject {
         self.0.subject(self.1)
     }
@@ -37,11 +38,6 @@ impl ToSubject for Borrowed<'_> {
 #[must_use]
 pub fn headers(headers: &Headers) -> Option<HeaderMap> {
     (!headers.is_empty()).then(|| add(HeaderMap::new(), headers, |_| true))
-}
-
-/// As [`headers`], without the content type.
-pub(crate) fn headers_but_content_type(headers: &Headers) -> Option<HeaderMap> {
-    (headers.len() > 1).then(|| add(HeaderMap::new(), headers, |name| name != CONTENT_TYPE))
 }
 
 /// As [`headers`], whose content type `map` has already.
