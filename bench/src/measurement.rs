@@ -48,8 +48,14 @@ impl Measurement {
     /// what slows one round down slows both contenders in it.
     #[must_use]
     pub fn times(&self, other: &Self) -> f64 {
+        median(self.ratios(other))
+    }
+
+    /// How many times as fast as `other` in each round.
+    #[must_use]
+    pub fn ratios(&self, other: &Self) -> Vec<f64> {
         let pairs = self.rounds.iter().zip(&other.rounds);
-        median(pairs.map(|(a, b)| a.rate() / b.rate()).collect())
+        pairs.map(|(a, b)| a.rate() / b.rate()).collect()
     }
 }
 
