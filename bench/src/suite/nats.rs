@@ -8,7 +8,9 @@ use flux_telemetry::Sampling;
 use crate::contender::Contender;
 #[cfg(feature = "telemetry")]
 use crate::contender::flux::Passing;
-use crate::contender::nats::flux::{FluxPipeline, FluxPubSub, FluxPull, FluxRequests, FluxRouted, FluxStore};
+use crate::contender::nats::flux::{
+    FluxByString, FluxPipeline, FluxPubSub, FluxPull, FluxRequests, FluxRouted, FluxStore,
+};
 use crate::contender::nats::raw::{RawPipeline, RawPubSub, RawPull, RawRequests, RawStore};
 use crate::contender::nats::ruststream::{RustStreamPubSub, RustStreamPull, RustStreamRequests, RustStreamStore};
 use crate::contender::nats::{AtOnce, InFlight};
@@ -69,6 +71,7 @@ fn publish() -> Suite {
         Arc::new(Driven::<FluxPubSub<false>>::new(names.flux, Shape::Across)),
         Arc::new(Driven::<FluxPubSub<true>>::new(names.full, Shape::Across)),
     );
+    contenders.push(Arc::new(Driven::<FluxByString>::new("flux, nats, publish by string", Shape::Across)));
     contenders.push(Arc::new(Driven::<FluxRouted>::new(routed, Shape::Across)));
     contenders.push(Arc::new(Driven::<RustStreamPubSub>::new(ruststream, Shape::Across)));
     let mut limits = names.limits();

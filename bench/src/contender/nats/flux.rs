@@ -4,8 +4,8 @@ use std::hint::black_box;
 use std::pin::pin;
 
 use flux_codec::Json;
-use flux_core::{Acker as _, Delivery, Failure, Message, Publisher as _, Requester as _, Responder};
-use flux_core::{Subscriber as _, Typed, next, subject};
+use flux_core::{Acker as _, Bound, Delivery, Failure, Message, Publisher as _, Responder};
+use flux_core::{Subject, Subscriber as _, Typed, bind, next};
 use flux_jetstream::{ConsumerConfig, JetStream, JsConsumer, JsStream, StreamBus as _, StreamConfig};
 use flux_nats::{Nats, NatsConfig};
 use futures_util::stream::{StreamExt as _, iter};
@@ -18,13 +18,21 @@ use crate::contender::service::Service;
 use crate::countdown::Countdown;
 use crate::payload::{Payload as _, Reading};
 
-/// Publish, and read the subscription; with `HEADERS`, messages name their content type and requests their deadline.
+/// The literal that the raw client is given, checked once.
+const READINGS: Subject = Subject::from_static(SUBJECT);
+
+/// Publish to a fixed subject, and read the subscription; with `HEADERS`, messages name their content type and requests their
+/// deadline.
 #[derive(Debug)]
 pub struct FluxPubSub<const HEADERS: bool> {
-    near: Typed<Nats, Json>,
+    near: Bound<Bus>,
     countdown: Countdown,
     _ends: Ends,
 }
+
+/// The same, with the subject as a string that is looked at for every message.
+#[derive(Debug)]
+pub struct FluxByString(FluxPubSub<false>);
 
 /// Publish, and handle by a route.
 #[derive(Debug)]
@@ -46,7 +54,7 @@ impl<const HEADERS: bool> Service for FluxPubSub<HEADERS> {
                     seen.arrived();
                 }
             });
-            Ok(Self { near, countdown, _ends: ends })
+            Ok(Self { near: bind(near, READINGS)?, countdown, _ends: ends })
         })
     }
 
@@ -56,9 +64,28 @@ impl<const HEADERS: bool> Service for FluxPubSub<HEADERS> {
 
     async fn publish(&self, messages: u64) -> Result {
         for n in 0..messages {
-            self.near.publish(SUBJECT, Reading::nth(n)).await?;
+            self.near.publish(Reading::nth(n)).await?;
         }
-        self.near.wire().flush().await?;
+        self.near.transport().wire().flush().await?;
+        Ok(())
+    }
+}
+
+impl Service for FluxByString {
+    fn start(runtime: &Runtime) -> Result<Self> {
+        FluxPubSub::start(runtime).map(Self)
+    }
+
+    fn countdown(&self) -> &Countdown {
+        self.0.countdown()
+    }
+
+    async fn publish(&self, messages: u64) -> Result {
+        let bus = self.0.near.transport();
+        for n in 0..messages {
+            bus.publish(SUBJECT, Reading::nth(n)).await?;
+        }
+        bus.wire().flush().await?;
         Ok(())
     }
 }
@@ -69,6 +96,7 @@ impl Service for FluxRouted {
         let countdown = Countdown::default();
         start::<Reading, _>(runtime, &far, SUBJECT, &countdown)?;
         runtime.block_on(far.wire().flush())?;
+        let near = bind(near, READINGS)?;
         Ok(Self(FluxPubSub { near, countdown, _ends: ends }))
     }
 
@@ -84,7 +112,7 @@ impl Service for FluxRouted {
 /// Ask and answer.
 #[derive(Debug)]
 pub struct FluxRequests<const HEADERS: bool> {
-    near: Typed<Nats, Json>,
+    near: Bound<Bus>,
     _ends: Ends,
 }
 
@@ -94,9 +122,10 @@ impl<const HEADERS: bool> Job for FluxRequests<HEADERS> {
         let echo = |request: Message<Reading>| async move { Ok::<_, Failure>(request.payload) };
         let flushed = far.clone();
         runtime.spawn(async move { Responder::<Reading, Reading>::serve(&far, SUBJECT, echo).await });
+        let near = bind(near, READINGS)?;
         runtime.block_on(async {
             // Until the responder is there, a request fails at once.
-            while near.request(SUBJECT, Reading::nth(0)).await.map(|_: Reading| ()).is_err() {
+            while near.request(Reading::nth(0)).await.map(|_: Reading| ()).is_err() {
                 flushed.wire().flush().await?;
             }
             Result::Ok(())
@@ -105,7 +134,7 @@ impl<const HEADERS: bool> Job for FluxRequests<HEADERS> {
     }
 
     async fn once(&self, n: u64) -> Result {
-        let reading: Reading = self.near.request(SUBJECT, Reading::nth(n)).await?;
+        let reading: Reading = self.near.request(Reading::nth(n)).await?;
         black_box(&reading);
         Ok(())
     }
@@ -114,7 +143,7 @@ impl<const HEADERS: bool> Job for FluxRequests<HEADERS> {
 /// Publish into a stream, and wait for the receipt.
 #[derive(Debug)]
 pub struct FluxStore<const HEADERS: bool> {
-    stream: Typed<JsStream, Json>,
+    stream: Bound<Typed<JsStream, Json>>,
     _ends: Ends,
 }
 
@@ -123,12 +152,12 @@ impl<const HEADERS: bool> Job for FluxStore<HEADERS> {
         runtime.block_on(async {
             let ends = Ends::jetstream().await?;
             let stream = stream(bus::<HEADERS>(&ends.near)).await?;
-            Ok(Self { stream: stream.typed(Json), _ends: ends })
+            Ok(Self { stream: bind(stream.typed(Json), READINGS)?, _ends: ends })
         })
     }
 
     async fn once(&self, n: u64) -> Result {
-        black_box(self.stream.publish(SUBJECT, Reading::nth(n)).await?);
+        black_box(self.stream.publish(Reading::nth(n)).await?);
         Ok(())
     }
 }
@@ -146,7 +175,7 @@ impl<const HEADERS: bool> Whole for FluxPipeline<HEADERS> {
 
     async fn work(&self, messages: u64) -> Result {
         let stream = stream(bus::<HEADERS>(&self.0.near)).await?.typed(Json);
-        let readings = iter((0..messages).map(|n| Message::to(subject!("bench.readings"), Reading::nth(n))));
+        let readings = iter((0..messages).map(|n| Message::to(READINGS, Reading::nth(n))));
         let mut receipts = pin!(stream.publish_all(readings, 1_000).await?);
         while let Some(receipt) = receipts.next().await {
             black_box(receipt?);
