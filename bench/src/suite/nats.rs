@@ -64,19 +64,24 @@ fn publish() -> Suite {
         flux: "flux, nats, publish",
         full: "flux with headers, publish",
     };
-    let (routed, ruststream) = ("flux, nats, routed", "RustStream, nats, handled");
+    let (by_string, routed) = ("flux, nats, publish by string", "flux, nats, routed");
+    let ruststream = "RustStream, nats, handled";
     let mut contenders = four(
         Arc::new(Driven::<RawPubSub<false>>::new(names.raw, Shape::Across)),
         Arc::new(Driven::<RawPubSub<true>>::new(names.same, Shape::Across)),
         Arc::new(Driven::<FluxPubSub<false>>::new(names.flux, Shape::Across)),
         Arc::new(Driven::<FluxPubSub<true>>::new(names.full, Shape::Across)),
     );
-    contenders.push(Arc::new(Driven::<FluxByString>::new("flux, nats, publish by string", Shape::Across)));
+    contenders.push(Arc::new(Driven::<FluxByString>::new(by_string, Shape::Across)));
     contenders.push(Arc::new(Driven::<FluxRouted>::new(routed, Shape::Across)));
     contenders.push(Arc::new(Driven::<RustStreamPubSub>::new(ruststream, Shape::Across)));
     let mut limits = names.limits();
     let rival = |contender| Limit::Times { contender, at_least: 1.0, other: ruststream };
-    limits.extend([rival(names.flux), rival(routed)]);
+    limits.extend([
+        rival(names.flux),
+        rival(routed),
+        Limit::Times { contender: by_string, at_least: 0.9, other: names.raw },
+    ]);
     suite("NATS: publish and subscribe", 500_000, contenders, limits)
 }
 
