@@ -68,19 +68,17 @@ impl Telemetry {
     #[inline]
     pub fn send(&self, subject: &Subject, headers: &mut Headers) -> Sending<'_> {
         Scope::stamp(headers);
-        Sending(self.installed().map(|installed| self.send_observed(installed, subject, headers)))
+        match self.installed() {
+            None => Sending(None),
+            Some(installed) => self.send_observed(installed, subject, headers),
+        }
     }
 
     #[inline(never)]
-    fn send_observed<'t>(
-        &self,
-        installed: &'t Installed,
-        subject: &Subject,
-        headers: &mut Headers,
-    ) -> Box<Observed<'t, BoxedSpan>> {
+    fn send_observed<'t>(&self, installed: &'t Installed, subject: &Subject, headers: &mut Headers) -> Sending<'t> {
         let propagation = installed.propagation;
         let span = installed.tracer.as_ref().map(|tracer| self.start_send(tracer, propagation, subject, headers));
-        Box::new(Observed::new(installed, span))
+        Sending(Some(Box::new(Observed::new(installed, span))))
     }
 
     /// Begins to handle a message: starts a span that stands in `relation` to the sender's. The returned scope is the one

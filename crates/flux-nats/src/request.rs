@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_nats::{HeaderMap, Request, RequestErrorKind};
 use bytes::Bytes;
-use flux_core::{Delivery, Headers, Message, Metadata, Requester, Responder, Result, Subject, SubjectFilter, header};
+use flux_core::{Delivery, Headers, Message, Metadata, Requester, Responder, Result, SubjectFilter, header};
 use futures_core::Stream;
 
 pub use many::{Many, NatsAnswers, RequestMany, TypedAnswers};
@@ -34,31 +34,15 @@ use crate::{Nats, error, wire};
 impl Requester<Bytes, Bytes> for Nats {
     async fn ask(&self, request: Message<Bytes>) -> Result<Message<Bytes>> {
         let Message { subject, headers, payload } = request;
-        let limit = self.config().request_timeout;
-        match self.exchange(&subject, &headers, payload, limit).await {
-            Ok(answer) => reply::read(&subject, answer),
-            Err(error) => Err(error),
-        }
-        .map_err(|error| error.with_operation("request").with_subject(subject))
-    }
-}
-
-impl Nats {
-    /// Sends a request and waits for the first answer.
-    async fn exchange(
-        &self,
-        subject: &Subject,
-        headers: &Headers,
-        payload: Bytes,
-        limit: Duration,
-    ) -> Result<async_nats::Message> {
-        let (native, limit) = self.request_headers(headers, limit, self.config().timeout_as_deadline);
+        let (limit, told) = (self.config().request_timeout, self.config().timeout_as_deadline);
+        let (native, limit) = self.request_headers(&headers, limit, told);
         let request = Request { payload: Some(payload), headers: native, timeout: Some(Some(limit)), inbox: None };
-        match self.client().send_request(wire::Borrowed(self, subject), request).await {
-            Ok(answer) => Ok(answer),
+        let answer = match self.client().send_request(wire::Borrowed(self, &subject), request).await {
+            Ok(answer) => reply::read(&subject, answer),
             Err(error) if error.kind() == RequestErrorKind::TimedOut => Err(self.overdue("no answer within", limit)),
             Err(error) => Err(error::from_request(error)),
-        }
+        };
+        answer.map_err(|error| error.with_operation("request").with_subject(subject))
     }
 }
 
