@@ -105,9 +105,15 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
         let stage = &*self.stage;
         // The handler's future is made where it stays, so that the message is not moved through every layer around it.
         let run = pin!(async {
-            let payload = if keep { payload.clone() } else { payload.take() };
-            let payload = payload.expect("the payload is there as long as the handler may be called");
-            let out = stage.process(Message { subject: subject.clone(), headers: headers.clone(), payload }).await?;
+            let message = Message {
+                subject: subject.clone(),
+                headers: headers.clone(),
+                payload: match payload {
+                    Some(payload) if keep => payload.clone(),
+                    payload => payload.take().expect("the payload is there as long as the handler may be called"),
+                },
+            };
+            let out = stage.process(message).await?;
             Ok::<_, H::Error>(out.into_outcome())
         });
         let mut run = pin!(scope.run(run));
