@@ -9,8 +9,10 @@ use flux_core::FailureClass;
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// The live counters of one worker. Only that worker writes, so a load and a store do for an addition.
+        /// The live counters of one worker. Only that worker writes, so a load and a store do for an addition; in cache lines
+        /// of their own, so that nobody else waits for them.
         #[derive(Debug, Default)]
+        #[repr(align(128))]
         pub(crate) struct Counters {
             $(pub(crate) $name: AtomicU64,)*
             /// Deliveries whose handling is over; raised before the transport is told.
