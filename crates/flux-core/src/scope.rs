@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use crate::telemetry::TraceContext;
+use crate::telemetry::{Attached, TraceContext};
 use crate::{HeaderName, HeaderValue, Headers, header};
 
 /// Passed on unless the publisher set them, or an SDK that makes spans of its own does.
@@ -151,11 +151,8 @@ impl Scope {
     #[inline]
     pub fn enter<R>(&mut self, f: impl FnOnce() -> R) -> R {
         // Most messages carry nothing on, and are handled where there is nothing to hide.
-        if self.0.is_none() && CURRENT.with_borrow(|current| current.0.is_none()) {
-            return f();
-        }
-        let _attached = self.0.as_ref().and_then(|carried| carried.trace.attach());
-        let _entered = Entered::new(self);
+        let is_visible = self.0.is_some() || CURRENT.with_borrow(|current| current.0.is_some());
+        let _entered = is_visible.then(|| Entered::new(self));
         f()
     }
 }
@@ -172,17 +169,23 @@ impl Carried {
 }
 
 /// Leaves the scope when it is dropped, also by a panic.
-struct Entered<'s>(&'s mut Scope);
+struct Entered<'s> {
+    scope: &'s mut Scope,
+    /// Detached after the scope is left.
+    _attached: Option<Attached>,
+}
 
 impl<'s> Entered<'s> {
+    #[inline(never)]
     fn new(scope: &'s mut Scope) -> Self {
-        let mut entered = Self(scope);
+        let attached = scope.0.as_ref().and_then(|carried| carried.trace.attach());
+        let mut entered = Self { scope, _attached: attached };
         entered.swap();
         entered
     }
 
     fn swap(&mut self) {
-        CURRENT.with_borrow_mut(|current| mem::swap(current, self.0));
+        CURRENT.with_borrow_mut(|current| mem::swap(current, self.scope));
     }
 }
 

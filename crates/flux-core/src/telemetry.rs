@@ -7,6 +7,7 @@ mod trace_context;
 mod w3c;
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -17,6 +18,7 @@ use opentelemetry::{Context, KeyValue};
 use crate::{Error, Headers, Scope, Subject, SubjectFilter, header};
 pub use detect::{meter, tracer};
 use instruments::Instruments;
+pub(crate) use trace_context::Attached;
 pub use trace_context::TraceContext;
 use w3c::Propagation;
 
@@ -24,8 +26,12 @@ use w3c::Propagation;
 ///
 /// Reports through OpenTelemetry's globals as they are when the first message passes. While no SDK is installed then, it
 /// costs a branch and allocates nothing; so install the SDK before the first message.
-#[derive(Clone)]
-pub struct Telemetry(Arc<Inner>);
+pub struct Telemetry {
+    inner: Arc<Inner>,
+    /// Set once it is known that there is nothing to report to. Here and not in `inner`, so that a message which nobody
+    /// observes follows no pointer.
+    is_silent: AtomicBool,
+}
 
 struct Inner {
     system: &'static str,
@@ -54,13 +60,18 @@ impl Telemetry {
     /// For a transport that calls itself `system`: `nats`, `http`, `mem`.
     #[must_use]
     pub fn new(system: &'static str) -> Self {
-        Self(Arc::new(Inner { system, template: None, installed: OnceLock::new() }))
+        Self::with(system, None)
     }
 
     /// For a route with this filter, on any transport.
     #[must_use]
     pub fn for_route(template: SubjectFilter) -> Self {
-        Self(Arc::new(Inner { system: "flux", template: Some(template), installed: OnceLock::new() }))
+        Self::with("flux", Some(template))
+    }
+
+    fn with(system: &'static str, template: Option<SubjectFilter>) -> Self {
+        let inner = Inner { system, template, installed: OnceLock::new() };
+        Self { inner: Arc::new(inner), is_silent: AtomicBool::new(false) }
     }
 
     /// Begins to send a message: adds what the current [`Scope`] passes on, starts a span, and puts its context into the
@@ -68,37 +79,34 @@ impl Telemetry {
     #[inline]
     pub fn send(&self, subject: &Subject, headers: &mut Headers) -> Sending<'_> {
         Scope::stamp(headers);
-        match self.installed() {
-            None => Sending(None),
-            Some(installed) => self.send_observed(installed, subject, headers),
-        }
+        if self.is_silent() { Sending(None) } else { self.send_observed(subject, headers) }
     }
 
     #[inline(never)]
-    fn send_observed<'t>(&self, installed: &'t Installed, subject: &Subject, headers: &mut Headers) -> Sending<'t> {
-        let propagation = installed.propagation;
-        let span = installed.tracer.as_ref().map(|tracer| self.start_send(tracer, propagation, subject, headers));
-        Sending(Some(Box::new(Observed::new(installed, span))))
+    fn send_observed(&self, subject: &Subject, headers: &mut Headers) -> Sending<'_> {
+        Sending(self.installed().map(|installed| {
+            let propagation = installed.propagation;
+            let span = installed.tracer.as_ref().map(|tracer| self.start_send(tracer, propagation, subject, headers));
+            Box::new(Observed::new(installed, span))
+        }))
     }
 
     /// Begins to handle a message: starts a span that stands in `relation` to the sender's. The returned scope is the one
     /// to run the handler in.
     #[inline]
     pub fn process(&self, subject: &Subject, headers: &Headers, relation: Relation) -> (Scope, Processing<'_>) {
-        match self.installed() {
-            None => (Self::scope(headers, relation), Processing(None)),
-            Some(installed) => self.process_observed(installed, subject, headers, relation),
+        if self.is_silent() {
+            (Self::scope(headers, relation), Processing(None))
+        } else {
+            self.process_observed(subject, headers, relation)
         }
     }
 
     #[inline(never)]
-    fn process_observed<'t>(
-        &self,
-        installed: &'t Installed,
-        subject: &Subject,
-        headers: &Headers,
-        relation: Relation,
-    ) -> (Scope, Processing<'t>) {
+    fn process_observed(&self, subject: &Subject, headers: &Headers, relation: Relation) -> (Scope, Processing<'_>) {
+        let Some(installed) = self.installed() else {
+            return (Self::scope(headers, relation), Processing(None));
+        };
         let context = installed.tracer.as_ref().map(|tracer| self.start_process(tracer, subject, headers, relation));
         let scope = match &context {
             Some(context) if relation == Relation::Child => {
@@ -116,16 +124,25 @@ impl Telemetry {
         if relation == Relation::Child { scope.until_deadline(headers) } else { scope }
     }
 
-    /// What there is to report to; `None` without an SDK.
+    /// Whether it is known that there is no SDK. One load of what never changes back, so it needs no order.
     #[inline]
+    fn is_silent(&self) -> bool {
+        self.is_silent.load(Ordering::Relaxed)
+    }
+
+    /// What there is to report to; `None` without an SDK.
     fn installed(&self) -> Option<&Installed> {
-        self.0.installed.get_or_init(|| self.detect()).as_ref()
+        let installed = self.inner.installed.get_or_init(|| self.detect()).as_ref();
+        if installed.is_none() {
+            self.is_silent.store(true, Ordering::Relaxed);
+        }
+        installed
     }
 
     #[cold]
     fn detect(&self) -> Option<Installed> {
         let tracer = tracer();
-        let instruments = meter().map(|meter| Instruments::new(&meter, self.0.system, self.0.template.as_ref()));
+        let instruments = meter().map(|meter| Instruments::new(&meter, self.inner.system, self.inner.template.as_ref()));
         (tracer.is_some() || instruments.is_some()).then(|| Installed {
             tracer,
             propagation: Propagation::of_process(),
@@ -166,7 +183,7 @@ impl Telemetry {
             if let Some(sender) = sender.filter(|_| relation == Relation::Link) {
                 span.add_link(sender, Vec::new());
             }
-            span.update_name(match &self.0.template {
+            span.update_name(match &self.inner.template {
                 Some(template) => format!("process {template}"),
                 None => format!("process {subject}"),
             });
@@ -177,12 +194,12 @@ impl Telemetry {
 
     fn attributes(&self, subject: &Subject, operation: &'static str, headers: &Headers) -> Vec<KeyValue> {
         let mut attributes = vec![
-            KeyValue::new(semconv::SYSTEM, self.0.system),
+            KeyValue::new(semconv::SYSTEM, self.inner.system),
             KeyValue::new(semconv::DESTINATION_NAME, subject.to_string()),
             KeyValue::new(semconv::OPERATION_NAME, operation),
             KeyValue::new(semconv::OPERATION_TYPE, operation),
         ];
-        if let Some(template) = &self.0.template {
+        if let Some(template) = &self.inner.template {
             attributes.push(KeyValue::new(semconv::DESTINATION_TEMPLATE, template.to_string()));
         }
         let ids = [(semconv::MESSAGE_ID, header::MESSAGE_ID), (semconv::CONVERSATION_ID, header::CORRELATION_ID)];
@@ -195,9 +212,15 @@ impl Telemetry {
     }
 }
 
+impl Clone for Telemetry {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), is_silent: AtomicBool::new(self.is_silent()) }
+    }
+}
+
 impl fmt::Debug for Telemetry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Telemetry").field("system", &self.0.system).field("template", &self.0.template).finish()
+        f.debug_struct("Telemetry").field("system", &self.inner.system).field("template", &self.inner.template).finish_non_exhaustive()
     }
 }
 

@@ -8,6 +8,9 @@ use opentelemetry::{Context, ContextGuard};
 use super::w3c;
 use crate::Headers;
 
+/// Makes a context the current one until it is dropped.
+pub(crate) type Attached = ContextGuard;
+
 /// The trace that a [`Scope`](crate::Scope) is part of, if there is one.
 #[derive(Clone, Default)]
 pub struct TraceContext(Option<Context>);
@@ -19,7 +22,7 @@ impl TraceContext {
     }
 
     /// Makes it the current context until the guard is dropped.
-    pub(crate) fn attach(&self) -> Option<ContextGuard> {
+    pub(crate) fn attach(&self) -> Option<Attached> {
         self.0.as_ref().map(|context| context.clone().attach())
     }
 }
