@@ -2,6 +2,7 @@
 
 mod detect;
 mod instruments;
+mod propagation;
 pub mod semconv;
 mod trace_context;
 mod w3c;
@@ -18,9 +19,11 @@ use opentelemetry::{Context, KeyValue};
 use crate::{Error, Headers, Scope, Subject, SubjectFilter, header};
 pub use detect::{meter, tracer};
 use instruments::Instruments;
+use propagation::unsampled;
+pub use propagation::{Propagation, set_propagation};
 pub(crate) use trace_context::Attached;
 pub use trace_context::TraceContext;
-use w3c::Propagation;
+use w3c::Injection;
 
 /// The telemetry of one transport or route: spans and metrics in OpenTelemetry's messaging conventions.
 ///
@@ -42,9 +45,14 @@ struct Inner {
 
 #[derive(Debug)]
 struct Installed {
-    tracer: Option<BoxedTracer>,
-    propagation: Propagation,
+    tracing: Option<Tracing>,
     instruments: Option<Instruments>,
+}
+
+#[derive(Debug)]
+struct Tracing {
+    tracer: BoxedTracer,
+    injection: Injection,
 }
 
 /// How the span that handles a message stands to the span that sent it.
@@ -84,10 +92,9 @@ impl Telemetry {
 
     #[inline(never)]
     fn send_observed(&self, subject: &Subject, headers: &mut Headers) -> Sending<'_> {
-        Sending(self.installed().map(|installed| {
-            let propagation = installed.propagation;
-            let span = installed.tracer.as_ref().map(|tracer| self.start_send(tracer, propagation, subject, headers));
-            Box::new(Observed::new(installed, span))
+        Sending(self.installed().and_then(|installed| {
+            let tracing = installed.tracing.as_ref();
+            installed.observe(tracing.and_then(|tracing| self.start_send(tracing, subject, headers)))
         }))
     }
 
@@ -107,7 +114,8 @@ impl Telemetry {
         let Some(installed) = self.installed() else {
             return (Self::scope(headers, relation), Processing(None));
         };
-        let context = installed.tracer.as_ref().map(|tracer| self.start_process(tracer, subject, headers, relation));
+        let tracing = installed.tracing.as_ref();
+        let context = tracing.map(|tracing| self.start_process(tracing, subject, headers, relation));
         let scope = match &context {
             Some(context) if relation == Relation::Child => {
                 Scope::in_span(headers, context.clone().into()).until_deadline(headers)
@@ -115,7 +123,7 @@ impl Telemetry {
             Some(context) => Scope::in_span(headers, context.clone().into()),
             None => Self::scope(headers, relation),
         };
-        (scope, Processing(Some(Box::new(Observed::new(installed, context)))))
+        (scope, Processing(installed.observe(context.filter(|context| context.span().is_recording()))))
     }
 
     #[inline]
@@ -141,43 +149,39 @@ impl Telemetry {
 
     #[cold]
     fn detect(&self) -> Option<Installed> {
-        let tracer = tracer();
-        let instruments = meter().map(|meter| Instruments::new(&meter, self.inner.system, self.inner.template.as_ref()));
-        (tracer.is_some() || instruments.is_some()).then(|| Installed {
-            tracer,
-            propagation: Propagation::of_process(),
-            instruments,
-        })
+        let tracing = tracer().map(|tracer| Tracing { tracer, injection: Injection::of_process() });
+        let instruments =
+            meter().map(|meter| Instruments::new(&meter, self.inner.system, self.inner.template.as_ref()));
+        (tracing.is_some() || instruments.is_some()).then_some(Installed { tracing, instruments })
     }
 
-    /// Names and attributes are made for spans that are recorded: of a hundred, often one.
-    fn start_send(
-        &self,
-        tracer: &BoxedTracer,
-        propagation: Propagation,
-        subject: &Subject,
-        headers: &mut Headers,
-    ) -> BoxedSpan {
+    /// The span, if it is recorded. Names and attributes are made for those alone: of a hundred, often one.
+    fn start_send(&self, tracing: &Tracing, subject: &Subject, headers: &mut Headers) -> Option<BoxedSpan> {
+        let Tracing { tracer, injection } = tracing;
         let context = Context::current();
         let builder = tracer.span_builder("send").with_kind(SpanKind::Producer);
         let mut span = tracer.build_with_context(builder, &context);
-        if span.is_recording() {
+        let is_recording = span.is_recording();
+        if is_recording {
             span.update_name(format!("send {subject}"));
             span.set_attributes(self.attributes(subject, "send", headers));
         }
-        propagation.inject(&context, span.span_context(), headers);
-        span
+        injection.inject(&context, span.span_context(), headers);
+        is_recording.then_some(span)
     }
 
-    fn start_process(&self, tracer: &BoxedTracer, subject: &Subject, headers: &Headers, relation: Relation) -> Context {
+    /// The context to handle a message in.
+    fn start_process(&self, tracing: &Tracing, subject: &Subject, headers: &Headers, relation: Relation) -> Context {
+        let Tracing { tracer, injection } = tracing;
         let sender = w3c::extract(headers);
-        let builder = tracer.span_builder("process").with_kind(SpanKind::Consumer);
         // One message has one sender, so the span can be in its trace (docs/decisions/0012): a trace stays whole, and is
         // recorded as a whole or not at all.
         let parent = match &sender {
             Some(sender) => Context::new().with_remote_span_context(sender.clone()),
+            None if injection.omits_unsampled() => return Context::new().with_remote_span_context(unsampled()),
             None => Context::new(),
         };
+        let builder = tracer.span_builder("process").with_kind(SpanKind::Consumer);
         let mut span = tracer.build_with_context(builder, &parent);
         if span.is_recording() {
             if let Some(sender) = sender.filter(|_| relation == Relation::Link) {
@@ -220,22 +224,27 @@ impl Clone for Telemetry {
 
 impl fmt::Debug for Telemetry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Telemetry").field("system", &self.inner.system).field("template", &self.inner.template).finish_non_exhaustive()
+        f.debug_struct("Telemetry")
+            .field("system", &self.inner.system)
+            .field("template", &self.inner.template)
+            .finish_non_exhaustive()
     }
 }
 
-/// A span and a stopwatch. In a box, so that a message nobody observes carries a pointer to nothing.
+impl Installed {
+    /// What is to be reported when the message is done, if anything is: of a span, only one that is recorded.
+    fn observe<S>(&self, span: Option<S>) -> Option<Box<Observed<'_, S>>> {
+        let is_reported = span.is_some() || self.instruments.is_some();
+        is_reported.then(|| Box::new(Observed { installed: self, span, started: Instant::now() }))
+    }
+}
+
+/// A span that is recorded, and a stopwatch. In a box, so that a message nobody observes carries a pointer to nothing.
 #[derive(Debug)]
 struct Observed<'t, S> {
     installed: &'t Installed,
     span: Option<S>,
     started: Instant,
-}
-
-impl<'t, S> Observed<'t, S> {
-    fn new(installed: &'t Installed, span: Option<S>) -> Self {
-        Self { installed, span, started: Instant::now() }
-    }
 }
 
 /// A message that is being sent. Dropped unfinished, it ends its span as it is.

@@ -154,6 +154,13 @@ fn a_handler_goes_on_with_its_senders_trace_and_is_linked_to_a_sender_that_went_
     }
 }
 
+#[test]
+fn a_message_without_a_context_starts_a_trace() {
+    LazyLock::force(&SDK);
+    Telemetry::new("rootless").process(&subject!("rootless.in"), &Headers::new(), Relation::Link).1.finish(None);
+    assert_eq!(span("process rootless.in").parent_span_id, opentelemetry::trace::SpanId::INVALID);
+}
+
 #[tokio::test]
 async fn what_a_handler_sends_is_its_child_also_after_an_await() {
     let bus = bus("nesting");

@@ -23,6 +23,7 @@ mod setup;
 mod variables;
 
 #[cfg(feature = "_setup")]
+pub use flux_core::telemetry::Propagation;
 pub use guard::Guard;
 #[cfg(feature = "logs")]
 pub use logs::{Format, LogLines};

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use flux_core::telemetry::{Propagation, set_propagation};
 use flux_core::{Error, ErrorKind, Result};
 use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
 use opentelemetry::{KeyValue, Value, global};
@@ -78,6 +79,7 @@ pub struct Setup {
     service: String,
     attributes: Vec<KeyValue>,
     sampling: Option<Sampling>,
+    propagation: Propagation,
     #[cfg(feature = "_otlp")]
     endpoint: Option<String>,
     #[cfg(feature = "_otlp")]
@@ -100,6 +102,7 @@ impl Setup {
             service: name.into(),
             attributes: Vec::new(),
             sampling: None,
+            propagation: Propagation::All,
             #[cfg(feature = "_otlp")]
             endpoint: None,
             #[cfg(feature = "_otlp")]
@@ -125,6 +128,13 @@ impl Setup {
     /// Which traces are recorded. Default all. Variable: `OTEL_TRACES_SAMPLER`.
     pub fn with_sampling(mut self, sampling: Sampling) -> Self {
         self.sampling = Some(sampling);
+        self
+    }
+
+    /// Which trace contexts travel with messages. Default [`Propagation::All`]; with [`Propagation::Sampled`], messages whose trace
+    /// is not recorded are spared a header, and those without a context are taken for such.
+    pub fn with_propagation(mut self, propagation: Propagation) -> Self {
+        self.propagation = propagation;
         self
     }
 
@@ -198,9 +208,10 @@ impl Setup {
         if variables.is_disabled() {
             return Ok(Guard::idle());
         }
-        let propagator = propagator(variables)?;
+        let (propagator, propagation) = (propagator(variables)?, self.propagation);
         let guard = self.build(variables)?;
         global::set_text_map_propagator(propagator);
+        set_propagation(propagation);
         guard.install();
         Ok(guard)
     }

@@ -7,11 +7,19 @@ use opentelemetry::propagation::Injector;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState};
 use opentelemetry::{Context, global};
 
+use super::Propagation;
 use crate::{HeaderName, HeaderValue, Headers, header};
+
+/// What is written into the headers of a message that is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Injection {
+    propagation: Propagation,
+    fields: Fields,
+}
 
 /// What the process's propagator writes beside the sender's span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Propagation {
+enum Fields {
     /// Nothing.
     Span,
     /// The baggage of the context.
@@ -20,9 +28,45 @@ pub(super) enum Propagation {
     Foreign,
 }
 
-impl Propagation {
-    /// Asks the global propagator.
+impl Injection {
+    /// What this process is set up for.
     pub(super) fn of_process() -> Self {
+        Self { propagation: Propagation::of_process(), fields: Fields::of_process() }
+    }
+
+    /// Whether a message without a trace came from somebody whose trace is not recorded.
+    pub(super) fn omits_unsampled(self) -> bool {
+        self.propagation == Propagation::Sampled
+    }
+
+    /// Writes the span that sends a message in `context`, and what else travels.
+    pub(super) fn inject(self, context: &Context, span: &SpanContext, headers: &mut Headers) {
+        let travels = span.is_sampled() || !self.omits_unsampled();
+        let is_asked = match self.fields {
+            Fields::Span => false,
+            Fields::Baggage => !context.baggage().is_empty(),
+            Fields::Foreign => true,
+        };
+        if is_asked {
+            let span = if travels { span.clone() } else { SpanContext::NONE };
+            let context = context.with_remote_span_context(span);
+            let mut writer = Writer(headers);
+            global::get_text_map_propagator(|propagator| propagator.inject_context(&context, &mut writer));
+        }
+        // Written without the propagator, which takes ten times as long for each message.
+        if span.is_valid() && travels {
+            headers.put(header::TRACEPARENT, traceparent(span));
+            set_state(headers, span.trace_state());
+        } else if !travels && !headers.has_none_but_content_type() {
+            headers.remove(&header::TRACEPARENT);
+            headers.remove(&header::TRACESTATE);
+        }
+    }
+}
+
+impl Fields {
+    /// Asks the global propagator.
+    fn of_process() -> Self {
         global::get_text_map_propagator(|propagator| {
             propagator.fields().fold(Self::Span, |known, field| match (known, field) {
                 (known, "traceparent" | "tracestate") => known,
@@ -30,25 +74,6 @@ impl Propagation {
                 _ => Self::Foreign,
             })
         })
-    }
-
-    /// Writes the span that sends a message in `context`, and what else travels.
-    pub(super) fn inject(self, context: &Context, span: &SpanContext, headers: &mut Headers) {
-        let is_asked = match self {
-            Self::Span => false,
-            Self::Baggage => !context.baggage().is_empty(),
-            Self::Foreign => true,
-        };
-        if is_asked {
-            let context = context.with_remote_span_context(span.clone());
-            let mut writer = Writer(headers);
-            global::get_text_map_propagator(|propagator| propagator.inject_context(&context, &mut writer));
-        }
-        // Written without the propagator, which takes ten times as long for each message.
-        if span.is_valid() {
-            headers.put(header::TRACEPARENT, traceparent(span));
-            set_state(headers, span.trace_state());
-        }
     }
 }
 
@@ -69,7 +94,7 @@ fn traceparent(span: &SpanContext) -> HeaderValue {
     write(&mut text, 3, &span.trace_id().to_bytes());
     write(&mut text, 36, &span.span_id().to_bytes());
     write(&mut text, 53, &[flags.to_u8()]);
-    HeaderValue::lossy(std::str::from_utf8(&text).unwrap_or_default(), text.len())
+    HeaderValue::known(std::str::from_utf8(&text).unwrap_or_default())
 }
 
 /// Writes bytes as lower-case hexadecimal digits, from a place on.
@@ -160,13 +185,13 @@ mod tests {
 
     #[test]
     fn a_propagator_of_another_convention_writes_as_well() {
-        assert_eq!(Propagation::of_process(), Propagation::Span);
+        assert_eq!(Fields::of_process(), Fields::Span);
         global::set_text_map_propagator(Other(["X-Trace".to_owned()]));
-        let propagation = Propagation::of_process();
-        assert_eq!(propagation, Propagation::Foreign);
+        let injection = Injection::of_process();
+        assert_eq!(injection, Injection { propagation: Propagation::All, fields: Fields::Foreign });
         let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         let mut headers = Headers::new();
-        propagation.inject(&Context::new(), &sender(text).expect("valid"), &mut headers);
+        injection.inject(&Context::new(), &sender(text).expect("valid"), &mut headers);
         assert_eq!(headers.get(&header::TRACEPARENT), Some(text));
         assert_eq!(headers.get("X-Trace"), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
     }
@@ -204,7 +229,8 @@ mod tests {
         let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         let mut headers = Headers::new();
         headers.insert(header::TRACESTATE, "of=another").expect("valid");
-        Propagation::Span.inject(&Context::new(), &sender(text).expect("valid"), &mut headers);
+        let injection = Injection { propagation: Propagation::All, fields: Fields::Span };
+        injection.inject(&Context::new(), &sender(text).expect("valid"), &mut headers);
         assert_eq!(headers.get(&header::TRACEPARENT), Some(text));
         assert_eq!(headers.get(&header::TRACESTATE), None);
     }
