@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
-use flux_telemetry::{Sampling, Setup};
+use flux_telemetry::{Propagation, Sampling, Setup};
 
 use super::Contender;
 use crate::Result;
@@ -26,12 +26,19 @@ pub enum Part {
 pub struct Observed<C> {
     contender: C,
     part: Part,
+    propagation: Propagation,
 }
 
 impl<C: Contender> Observed<C> {
     /// `contender`, which has a name of its own for this.
     pub fn new(contender: C, part: Part) -> Self {
-        Self { contender, part }
+        Self { contender, part, propagation: Propagation::All }
+    }
+
+    /// As this one, where messages carry the contexts of recorded traces only.
+    #[must_use]
+    pub fn passing_on_sampled(self) -> Self {
+        Self { propagation: Propagation::Sampled, ..self }
     }
 }
 
@@ -42,7 +49,7 @@ impl<C: Contender> Contender for Observed<C> {
 
     /// A process runs one contender, so the globals are its own. They are installed once, however many rounds there are.
     fn run(&self, messages: u64, stopwatch: &mut Stopwatch) -> Result {
-        let setup = Setup::new("bench").with_endpoint(collector()?);
+        let setup = Setup::new("bench").with_endpoint(collector()?).with_propagation(self.propagation);
         let setup = match self.part {
             Part::Metrics => setup.without_traces(),
             Part::Traces(sampling) => setup.without_metrics().with_sampling(sampling),

@@ -1,7 +1,6 @@
 //! What travels from publisher to handler to handler when only the contexts of recorded traces do; a program of its own, because
 //! the setting is one for a process.
 #![cfg(feature = "telemetry")]
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::pin::pin;
 

@@ -23,6 +23,10 @@ pub(crate) fn contenders() -> Vec<Arc<dyn Contender>> {
         Arc::new(Observed::new(cycle("telemetry: metrics"), Part::Metrics)),
         Arc::new(Observed::new(cycle("telemetry: 1 % of traces"), Part::Traces(one))),
         Arc::new(Observed::new(cycle("telemetry: metrics and 1 % of traces"), Part::Both(one))),
+        Arc::new(
+            Observed::new(cycle("telemetry: metrics and 1 % of traces, passed on when sampled"), Part::Both(one))
+                .passing_on_sampled(),
+        ),
         Arc::new(Observed::new(cycle("telemetry: metrics and all traces"), Part::Both(Sampling::Always))),
     ]
 }
