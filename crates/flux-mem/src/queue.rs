@@ -67,6 +67,11 @@ impl<M> Queue<M> {
         self.group.as_deref()
     }
 
+    /// Whether a fill that found so many items could have found more: members of a group take one at a time.
+    pub(crate) fn could_have_filled(&self, found: usize) -> bool {
+        self.group.is_none() && found < self.capacity
+    }
+
     /// Moves the item out of `item` into the queue, or leaves it where it is.
     pub(crate) fn push(&self, item: &mut Option<M>, wakes: &mut Wakes) -> Result<(), Refusal> {
         let mut state = self.lock();

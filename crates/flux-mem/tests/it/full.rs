@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 
-use flux_core::{Message, Publisher, subject};
+use flux_core::{Message, Publisher, QueueSubscriber as _, subject};
 use flux_mem::{Mem, MemConfig, WhenFull};
 
 use crate::{payload, poll_once, ready, subscribe};
@@ -125,6 +125,30 @@ async fn a_publish_given_up_while_it_waits_is_not_delivered_and_passes_the_room_
     next.await.expect("no panic").expect("published");
     assert_eq!(payload(&mut stream).await, 2);
     assert!(ready(&mut stream).is_none());
+}
+
+#[tokio::test]
+async fn a_stream_that_is_just_ahead_lets_other_tasks_run_and_loses_nothing() {
+    let bus = waiting(1_000);
+    let (mut alone, mut member) =
+        (subscribe::<i32>(&bus, "n").await, bus.subscribe_group("n", "workers").await.expect("valid"));
+    let mut pauses = [0; 2];
+    for n in 0..200 {
+        bus.publish("n", n).await.expect("published");
+        for (stream, pauses) in [&mut alone, &mut member].into_iter().zip(&mut pauses) {
+            // Who stood aside has woken itself, and gets the item when it is asked again.
+            let got = ready(stream).or_else(|| {
+                *pauses += 1;
+                ready(stream)
+            });
+            assert_eq!(got.expect("is there").expect("an item"), n);
+        }
+    }
+    assert_eq!(pauses, [200 - 64, 0], "members of a group take one at a time in any case");
+    // An empty queue is a rest: whoever comes one at a time is not slowed down.
+    assert!(ready(&mut alone).is_none());
+    bus.publish("n", 200).await.expect("published");
+    assert!(ready(&mut alone).is_some());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
