@@ -16,6 +16,7 @@ mod instance;
 mod message;
 mod metadata;
 mod next;
+mod per_thread;
 mod publisher;
 mod remote;
 mod request;
@@ -71,6 +72,12 @@ pub use subscriber::{
 pub use telemetry::Telemetry;
 pub use topic::Topic;
 pub use typed::{Typed, TypedDeliveries, TypedReply, TypedRequests};
+
+/// For the other crates of flux; no part of what stays as it is.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::per_thread::PerThread;
+}
 
 /// A boxed future, as the object-safe twins return it.
 pub type BoxFuture<'f, T> = Pin<Box<dyn Future<Output = T> + Send + 'f>>;

@@ -16,6 +16,7 @@ mod serve;
 mod server;
 mod service;
 mod subscriber;
+mod timer;
 pub mod wire;
 
 pub use acker::HttpAcker;

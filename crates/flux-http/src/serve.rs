@@ -8,12 +8,14 @@ use std::task::Poll;
 use std::time::Duration;
 
 use flux_core::{Error, ErrorKind, Result};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::GracefulConnection;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio::task::unconstrained;
 use tokio::time::{sleep, timeout};
 
+use crate::timer::ConnectionTimer;
 use crate::{HttpServer, HttpServerConfig, HttpService};
 
 /// How long to wait when the system has no room for another connection.
@@ -31,7 +33,6 @@ const NO_ROOM: Duration = Duration::from_millis(100);
 /// connections go on until the runtime ends.
 pub async fn serve(listener: TcpListener, server: &HttpServer, shutdown: impl Future<Output = ()>) -> Result<()> {
     let config = &server.0.config;
-    let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(config.max_connections));
     let (stop, stopping) = watch::channel(());
     let mut shutdown = pin!(shutdown);
@@ -51,8 +52,7 @@ pub async fn serve(listener: TcpListener, server: &HttpServer, shutdown: impl Fu
             None => break,
             Some((place, Ok((stream, _)))) => {
                 let (service, config) = (server.service(), config.clone());
-                let conversation =
-                    Conversation { service, config, watcher: graceful.watcher(), stopping: stopping.clone() };
+                let conversation = Conversation { service, config, stopping: stopping.clone() };
                 tokio::spawn(async move {
                     conversation.run(stream).await;
                     drop(place);
@@ -62,9 +62,11 @@ pub async fn serve(listener: TcpListener, server: &HttpServer, shutdown: impl Fu
             Some((_, Err(_))) => sleep(NO_ROOM).await,
         }
     }
-    drop((listener, stop));
+    drop((listener, stopping));
     server.drain();
-    timeout(config.drain_timeout, graceful.shutdown()).await.map_err(|_| {
+    stop.send_replace(());
+    // Closed when the last connection has let go of it.
+    timeout(config.drain_timeout, stop.closed()).await.map_err(|_| {
         let text = format!("requests were still running after {:?}", config.drain_timeout);
         Error::new(ErrorKind::TimedOut, text).with_operation("drain")
     })
@@ -74,9 +76,7 @@ pub async fn serve(listener: TcpListener, server: &HttpServer, shutdown: impl Fu
 struct Conversation {
     service: HttpService,
     config: HttpServerConfig,
-    watcher: Watcher,
-    /// Closed when no new requests are to be taken.
-    #[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "HTTP/1.1 is watched from its first byte"))]
+    /// Changes when no new requests are to be taken.
     stopping: watch::Receiver<()>,
 }
 
@@ -110,10 +110,10 @@ impl Conversation {
         let _ = stream.set_nodelay(true);
         let mut builder = hyper::server::conn::http1::Builder::new();
         builder
-            .timer(TokioTimer::new())
+            .timer(ConnectionTimer::default())
             .header_read_timeout(self.config.header_timeout)
             .max_buf_size(self.config.max_header_bytes);
-        let _ = self.watcher.watch(builder.serve_connection(TokioIo::new(stream), self.service)).await;
+        let _ = until_stopped(builder.serve_connection(TokioIo::new(stream), self.service), self.stopping).await;
     }
 
     #[cfg(feature = "http2")]
@@ -121,11 +121,35 @@ impl Conversation {
         let _ = stream.set_nodelay(true);
         let mut builder = hyper::server::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new());
         builder
-            .timer(TokioTimer::new())
+            .timer(hyper_util::rt::TokioTimer::new())
             .max_header_list_size(u32::try_from(self.config.max_header_bytes).unwrap_or(u32::MAX))
             .keep_alive_interval(self.config.header_timeout);
-        let _ = self.watcher.watch(builder.serve_connection(TokioIo::new(stream), self.service)).await;
+        let _ = until_stopped(builder.serve_connection(TokioIo::new(stream), self.service), self.stopping).await;
     }
+}
+
+/// Serves a connection, and has it take no new requests once `stopping` changes.
+///
+/// As hyper-util's `GracefulShutdown` does it, but who waits for the change is looked for under a lock only when there was one. A
+/// connection is polled for each request, always by the same task.
+async fn until_stopped<C: GracefulConnection>(
+    connection: C,
+    stopping: watch::Receiver<()>,
+) -> std::result::Result<(), C::Error> {
+    let mut watching = stopping.clone();
+    let (mut connection, mut change) = (pin!(connection), pin!(unconstrained(watching.changed())));
+    let (mut is_registered, mut is_stopping) = (false, false);
+    poll_fn(|cx| {
+        if !is_stopping && (!is_registered || stopping.has_changed().unwrap_or(true)) {
+            is_registered = true;
+            if change.as_mut().poll(cx).is_ready() {
+                is_stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+        connection.as_mut().poll(cx)
+    })
+    .await
 }
 
 /// Whether the first bytes are those of HTTP/2 (RFC 9113, 3.4).

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use flux_core::__private::PerThread;
 use flux_core::{BoxFuture, Failure, Message, OnArrival, Registration, RemoteError, Reply, Responder, Result, Stage};
 use pin_project_lite::pin_project;
 use tokio::time::sleep;
 
 use crate::event::Event;
-use crate::per_thread::PerThread;
 use crate::request_work::{Desk, RequestWork, Slot};
 use crate::shared::Shared;
 use crate::source::{Subscribe, renew};

@@ -19,7 +19,6 @@ mod log;
 mod message_work;
 mod metrics;
 mod pace;
-mod per_thread;
 mod plan;
 mod report;
 mod request_route;

@@ -11,6 +11,7 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 use super::{Scratch, caught, why};
+use crate::per_thread::PerThread;
 use crate::{
     BoxSettle, Codec, Delivery, Message, OnArrival, Outcome, Registration, RemoteError, Reply, Requester, Responder,
     Result, Scope, Settle, Typed, Unreadable,
@@ -50,7 +51,7 @@ where
 
     async fn listen(&self, filter: &str) -> Result<Self::Requests> {
         let requests = self.wire.listen(filter).await?;
-        Ok(TypedRequests { requests, shared: Shared::of(&self.codec), types: PhantomData })
+        Ok(TypedRequests { requests, shared: Arc::new(Shared::new(&self.codec)), types: PhantomData })
     }
 
     fn listen_inline(
@@ -59,9 +60,10 @@ where
         concurrency: usize,
         on_arrival: OnArrival<Req, Self::Reply>,
     ) -> impl Future<Output = Result<Option<Registration>>> + Send {
-        let shared = Shared::of(&self.codec);
+        // Every request writes to it: threads that answer at the same time have one each.
+        let shared = PerThread::new(|| Shared::new(&self.codec));
         let decoding: OnArrival<Bytes, W::Reply> =
-            Arc::new(move |request| on_arrival(request.and_then(|request| decode(&shared, request))));
+            Arc::new(move |request| on_arrival(request.and_then(|request| decode(shared.here(), request))));
         self.wire.listen_inline(filter, concurrency, decoding)
     }
 }
@@ -73,8 +75,8 @@ struct Shared<C> {
 }
 
 impl<C: Clone> Shared<C> {
-    fn of(codec: &C) -> Arc<Self> {
-        Arc::new(Self { codec: codec.clone(), scratch: Scratch::default() })
+    fn new(codec: &C) -> Self {
+        Self { codec: codec.clone(), scratch: Scratch::default() }
     }
 }
 

@@ -8,15 +8,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const COPIES: usize = 8;
 
 /// One for each thread, or for a few of them.
-pub(crate) struct PerThread<T>([Arc<T>; COPIES]);
+#[derive(Debug)]
+pub struct PerThread<T>([Arc<T>; COPIES]);
 
 impl<T> PerThread<T> {
-    pub(crate) fn new(mut make: impl FnMut() -> T) -> Self {
+    /// Makes each of them.
+    pub fn new(mut make: impl FnMut() -> T) -> Self {
         Self(array::from_fn(|_| Arc::new(make())))
     }
 
     /// The one of this thread.
-    pub(crate) fn here(&self) -> &Arc<T> {
+    #[inline]
+    #[must_use]
+    pub fn here(&self) -> &Arc<T> {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         thread_local! {
             static PLACE: usize = NEXT.fetch_add(1, Ordering::Relaxed);
