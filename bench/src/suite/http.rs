@@ -75,6 +75,6 @@ fn limits([hyper, axum, served, routed]: Names) -> Vec<Limit> {
     vec![
         Limit::Times { contender: served, at_least: 0.9, other: hyper },
         Limit::Times { contender: routed, at_least: 0.9, other: hyper },
-        Limit::Times { contender: served, at_least: 1.0, other: axum },
+        Limit::Times { contender: routed, at_least: 1.0, other: axum },
     ]
 }

@@ -3,19 +3,23 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use hyper::rt::{Sleep, Timer};
 
-type Alarm = Mutex<Option<Pin<Box<tokio::time::Sleep>>>>;
+/// What goes off, and whom it wakes.
+struct Alarm {
+    sleep: Pin<Box<tokio::time::Sleep>>,
+    waker: Waker,
+}
 
 /// The timer of a connection that sleeps once at a time.
 ///
 /// hyper sets the timeout of a head anew for each request, and takes it back when the head is there. In the runtime's timer that is two turns
 /// with a lock that all connections share. Here the alarm stays as it was set first, and is set again when it goes off too early.
 #[derive(Clone, Default)]
-pub(crate) struct ConnectionTimer(Arc<Alarm>);
+pub(crate) struct ConnectionTimer(Arc<Mutex<Option<Alarm>>>);
 
 impl Timer for ConnectionTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
@@ -32,7 +36,7 @@ impl Timer for ConnectionTimer {
 }
 
 struct Until {
-    alarm: Arc<Alarm>,
+    alarm: Arc<Mutex<Option<Alarm>>>,
     deadline: tokio::time::Instant,
 }
 
@@ -43,16 +47,20 @@ impl Future for Until {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut alarm = self.alarm.lock().unwrap_or_else(PoisonError::into_inner);
-        let alarm = alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(self.deadline)));
-        if alarm.deadline() > self.deadline {
-            alarm.as_mut().reset(self.deadline);
+        let new = || Alarm { sleep: Box::pin(tokio::time::sleep_until(self.deadline)), waker: Waker::noop().clone() };
+        let Alarm { sleep, waker } = alarm.get_or_insert_with(new);
+        if sleep.deadline() > self.deadline {
+            sleep.as_mut().reset(self.deadline);
+        } else if !sleep.is_elapsed() && waker.will_wake(cx.waker()) {
+            return Poll::Pending;
         }
+        waker.clone_from(cx.waker());
         loop {
-            ready!(alarm.as_mut().poll(cx));
-            if alarm.deadline() >= self.deadline {
+            ready!(sleep.as_mut().poll(cx));
+            if sleep.deadline() >= self.deadline {
                 return Poll::Ready(());
             }
-            alarm.as_mut().reset(self.deadline);
+            sleep.as_mut().reset(self.deadline);
         }
     }
 }

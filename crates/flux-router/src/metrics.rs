@@ -26,7 +26,8 @@ macro_rules! counters {
         pub struct RouteMetrics {
             $($(#[$doc])* pub $name: u64,)*
             /// The time that the route's workers were busy, all together; written down when a worker has nothing left to do,
-            /// and every 1,024 deliveries.
+            /// and every 1,024 deliveries. Where requests are handled as they arrive, it is that of every eighth call after the
+            /// first 64 of a worker, times eight.
             pub duration: Duration,
         }
 

@@ -21,13 +21,21 @@ pub(crate) fn append(map: &mut HeaderMap, headers: &Headers) -> Result<()> {
             Some(known) => known,
             None => field_name(name)?,
         };
-        let value = field::HeaderValue::from_bytes(value.as_bytes()).map_err(|error| {
-            Error::new(ErrorKind::InvalidInput, format!("the value of `{name}` cannot be sent over HTTP"))
-                .with_source(error)
-        })?;
-        map.append(name, value);
+        map.append(name.clone(), field_value(&name, value.as_bytes())?);
     }
     Ok(())
+}
+
+fn field_value(name: &field::HeaderName, value: &[u8]) -> Result<field::HeaderValue> {
+    if name == field::CONTENT_TYPE
+        && let Some(known) = CONTENT_TYPES.into_iter().find(|known| known.as_bytes() == value)
+    {
+        return Ok(field::HeaderValue::from_static(known));
+    }
+    field::HeaderValue::from_bytes(value).map_err(|error| {
+        Error::new(ErrorKind::InvalidInput, format!("the value of `{name}` cannot be sent over HTTP"))
+            .with_source(error)
+    })
 }
 
 fn field_name(name: &str) -> Result<field::HeaderName> {
