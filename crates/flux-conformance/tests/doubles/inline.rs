@@ -16,6 +16,9 @@ use tokio::sync::{Semaphore, oneshot};
 type Answer = Result<Message<Bytes>, RemoteError>;
 type Requests = Pin<Box<dyn Stream<Item = Result<Delivery<Bytes, Back>>> + Send>>;
 
+/// Who is called, and how many more times right now.
+type Called = (OnArrival<Bytes, Back>, Arc<Semaphore>);
+
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Haste {
@@ -29,7 +32,7 @@ pub(crate) enum Haste {
 #[derive(Clone)]
 pub(crate) struct Hasty<const HASTE: usize> {
     messages: Mem,
-    responder: Arc<Mutex<Option<(OnArrival<Bytes, Back>, Arc<Semaphore>)>>>,
+    responder: Arc<Mutex<Option<Called>>>,
 }
 
 /// The way back to the requester.
