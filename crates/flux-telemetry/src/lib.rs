@@ -24,6 +24,7 @@ mod variables;
 
 #[cfg(feature = "_setup")]
 pub use flux_core::telemetry::Propagation;
+#[cfg(feature = "_setup")]
 pub use guard::Guard;
 #[cfg(feature = "logs")]
 pub use logs::{Format, LogLines};
