@@ -62,7 +62,10 @@ pub trait Responder<Req, Resp>: Send + Sync {
     fn listen(&self, filter: &str) -> impl Future<Output = Result<Self::Requests>> + Send;
 
     /// As [`listen`](Self::listen), with `on_arrival` called for each request on the task that received it, at most `concurrency` at
-    /// a time: no request goes from task to task. `None`, the default, where the transport has no such task; then `listen`.
+    /// a time (1 or more): no request goes from task to task. `None`, the default, where the transport has no such task; then `listen`.
+    ///
+    /// # Errors
+    /// As [`listen`](Self::listen).
     ///
     /// # Implementing
     /// Every future is to be driven to its end, also when its requester is gone. Requests beyond `concurrency` wait, as far as the

@@ -3,7 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -23,6 +23,8 @@ pub(crate) struct Inline {
     capacity: usize,
     /// The responder has withdrawn: who waits is sent away.
     withdrawn: watch::Sender<bool>,
+    /// The same, for a look without a lock.
+    has_left: AtomicBool,
 }
 
 /// Why a request is not handled.
@@ -42,11 +44,13 @@ impl Inline {
             waiting: AtomicUsize::new(0),
             capacity,
             withdrawn: watch::Sender::new(false),
+            has_left: AtomicBool::new(false),
         })
     }
 
     /// Sends those away who wait.
     pub(crate) fn withdraw(&self) {
+        self.has_left.store(true, Ordering::Release);
         self.withdrawn.send_replace(true);
     }
 
@@ -98,6 +102,10 @@ pub(crate) struct Known {
 impl Known {
     /// Waits until the responder may be called.
     pub(crate) async fn turn(self: Arc<Self>) -> Result<Turn, Refused> {
+        // It may have withdrawn while the body was read.
+        if self.inline.has_left.load(Ordering::Acquire) {
+            return Err(Refused::Left);
+        }
         match self.inline.places.try_acquire() {
             Ok(place) => place.forget(),
             Err(_) => Box::pin(self.inline.wait()).await?,
@@ -149,5 +157,21 @@ impl Drop for Call {
                 drop(turn);
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flux_core::subject;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_has_withdrawn_is_not_called_for_a_body_that_came_late() {
+        let inline = Inline::new(Arc::new(|_| Box::pin(async {})), 2, 1);
+        let known = Arc::new(Known { subject: subject!("a"), inline: Arc::clone(&inline), version: 0 });
+        assert!(Arc::clone(&known).turn().await.is_ok());
+        inline.withdraw();
+        assert_eq!(known.turn().await.err(), Some(Refused::Left));
     }
 }
