@@ -1,21 +1,17 @@
 //! Work over a real server, next to async-nats with `serde_json` on the same work.
 
+#[cfg(feature = "telemetry")]
+mod observed;
+
 use std::sync::Arc;
 
-#[cfg(feature = "telemetry")]
-use flux_telemetry::Sampling;
-
 use crate::contender::Contender;
-#[cfg(feature = "telemetry")]
-use crate::contender::flux::Passing;
 use crate::contender::nats::flux::{
     FluxByString, FluxPipeline, FluxPubSub, FluxPull, FluxRequests, FluxRouted, FluxStore,
 };
 use crate::contender::nats::raw::{RawPipeline, RawPubSub, RawPull, RawRequests, RawStore};
 use crate::contender::nats::ruststream::{RustStreamPubSub, RustStreamPull, RustStreamRequests, RustStreamStore};
 use crate::contender::nats::{AtOnce, InFlight};
-#[cfg(feature = "telemetry")]
-use crate::contender::observed::{Observed, Part};
 use crate::contender::service::{Driven, Shape};
 use crate::limit::Limit;
 use crate::suite::Suite;
@@ -32,40 +28,8 @@ pub fn suites() -> Vec<Suite> {
     suites.extend([(1, 20_000), (64, 100_000)].map(|(width, messages)| store(width, messages)));
     suites.extend([pipeline(), pull()]);
     #[cfg(feature = "telemetry")]
-    suites.push(observed());
+    suites.extend(observed::suites());
     suites
-}
-
-/// What is said of the suite with an SDK.
-#[cfg(feature = "telemetry")]
-const OBSERVED: &str = "As above. By default each message carries its trace, recorded or not: that is one header, which                         takes a good third of the rate through the client and the server, whoever writes it. So the whole                         is held to 0.7 where only sampled traces are passed on; where all are, it is held to 0.7 of                         what is left with that header alone.";
-
-/// What telemetry costs, part by part.
-#[cfg(feature = "telemetry")]
-fn observed() -> Suite {
-    let (none, header) = ("flux, nats, no SDK", "flux, nats, a trace is passed on");
-    let all = "flux, nats, metrics and 1 % of traces";
-    let sampled = "flux, nats, metrics and 1 % of traces, passed on when sampled";
-    let routed = |name| Driven::<FluxRouted>::new(name, Shape::Across);
-    let one = Sampling::Ratio(0.01);
-    let suite = suite(
-        "NATS: publish and handle, while an SDK is installed",
-        300_000,
-        vec![
-            Arc::new(routed(none)),
-            Arc::new(Driven::<Passing<FluxRouted>>::new(header, Shape::Across)),
-            Arc::new(Observed::new(routed("flux, nats, metrics"), Part::Metrics)),
-            Arc::new(Observed::new(routed("flux, nats, 1 % of traces"), Part::Traces(one))),
-            Arc::new(Observed::new(routed(all), Part::Both(one))),
-            Arc::new(Observed::new(routed(sampled), Part::Both(one)).passing_on_sampled()),
-            Arc::new(Observed::new(routed("flux, nats, metrics and all traces"), Part::Both(Sampling::Always))),
-        ],
-        vec![
-            Limit::Times { contender: sampled, at_least: 0.7, other: none },
-            Limit::Times { contender: all, at_least: 0.7, other: header },
-        ],
-    );
-    Suite { method: OBSERVED, ..suite }
 }
 
 fn publish() -> Suite {

@@ -184,6 +184,40 @@ impl<const HEADERS: bool> Whole for FluxPipeline<HEADERS> {
     }
 }
 
+/// Publish into a stream with up to 1,000 receipts outstanding, and handle by a route.
+#[derive(Debug)]
+pub struct FluxHandled {
+    stream: Typed<JsStream, Json>,
+    countdown: Countdown,
+    _ends: Ends,
+}
+
+impl Service for FluxHandled {
+    fn start(runtime: &Runtime) -> Result<Self> {
+        let (ends, near, far) = runtime.block_on(async {
+            let ends = Ends::jetstream().await?;
+            let (near, far) = (stream(bus::<false>(&ends.near)).await?, stream(bus::<false>(&ends.far)).await?);
+            Result::Ok((ends, near.typed(Json), far.typed(Json)))
+        })?;
+        let countdown = Countdown::default();
+        start::<Reading, _>(runtime, &far, SUBJECT, &countdown)?;
+        Ok(Self { stream: near, countdown, _ends: ends })
+    }
+
+    fn countdown(&self) -> &Countdown {
+        &self.countdown
+    }
+
+    async fn publish(&self, messages: u64) -> Result {
+        let readings = iter((0..messages).map(|n| Message::to(READINGS, Reading::nth(n))));
+        let mut receipts = pin!(self.stream.publish_all(readings, 1_000).await?);
+        while let Some(receipt) = receipts.next().await {
+            black_box(receipt?);
+        }
+        Ok(())
+    }
+}
+
 /// Take from a durable consumer, and ack.
 #[derive(Debug)]
 pub struct FluxPull {
