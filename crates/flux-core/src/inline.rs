@@ -10,6 +10,7 @@ use crate::{BoxFuture, Delivery, Result};
 pub type OnArrival<Req, R> = Arc<dyn Fn(Result<Delivery<Req, R>>) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// That requests are handled where they arrive. Dropped, it withdraws; requests that are being handled are still answered.
+#[must_use = "dropped, it withdraws"]
 pub struct Registration {
     withdraw: Option<Box<dyn FnOnce() + Send>>,
     ended: Option<BoxFuture<'static, ()>>,

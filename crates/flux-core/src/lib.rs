@@ -16,6 +16,7 @@ mod instance;
 mod message;
 mod metadata;
 mod next;
+mod panic;
 mod per_thread;
 mod publisher;
 mod remote;
@@ -76,6 +77,7 @@ pub use typed::{Typed, TypedDeliveries, TypedReply, TypedRequests};
 /// For the other crates of flux; no part of what stays as it is.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::panic::panic_text;
     pub use crate::per_thread::PerThread;
 }
 

@@ -28,6 +28,12 @@ impl<T> PerThread<T> {
         let [first, ..] = &self.0;
         self.0.get(PLACE.with(|place| place % COPIES)).unwrap_or(first)
     }
+
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> &[Arc<T>] {
+        &self.0
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Asking and answering.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
-use std::pin::Pin;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -10,6 +11,7 @@ use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 use crate::next::next;
+use crate::panic::panic_text;
 use crate::{BoxFuture, Delivery, Failure, Message, OnArrival, Registration, RemoteError, Result, Stage};
 
 /// Sends requests and waits for their responses.
@@ -80,9 +82,14 @@ pub trait Responder<Req, Resp>: Send + Sync {
         std::future::ready(Ok(None))
     }
 
-    /// Answers requests with `stage`, one at a time, until the transport is closed or the future dropped.
+    /// Answers requests with `stage`, one at a time, until the transport is closed or the future dropped. A stage that panics has
+    /// failed: its requester is told, with code 500, and the next one is answered.
     ///
     /// The router does the same with concurrency, deadlines, metrics and drain.
+    ///
+    /// # Cancel safety
+    /// Dropped, it takes no more requests. The one that is being answered is cut short, and its requester told; where the transport
+    /// [calls](Self::listen_inline) the stage, as over HTTP, it is still answered.
     fn serve<S>(&self, filter: &str, stage: S) -> impl Future<Output = Result<()>> + Send
     where
         Req: Send + 'static,
@@ -125,10 +132,18 @@ where
         }
     };
     let subject = message.subject.clone();
-    let answer = match stage.process(message).await {
-        Ok(response) => Ok(Message::to(subject, response)),
-        Err(error) => Err(error.into().to_remote()),
-    };
+    let mut run = pin!(async {
+        let response = stage.process(message).await.map_err(|error| error.into().to_remote())?;
+        Ok(Message::to(subject, response))
+    });
+    let answer = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(cx))) {
+        Ok(polled) => polled,
+        Err(panic) => {
+            let text = format!("the handler panicked: {}", panic_text(&*panic));
+            Poll::Ready(Err(RemoteError::new(RemoteError::INTERNAL, text)))
+        }
+    });
+    let answer = answer.await;
     // A requester that has gone away is not the responder's failure.
     let _ = acker.reply(answer).await;
 }
@@ -140,6 +155,12 @@ where
 pub trait Reply<Resp>: Send + 'static {
     /// Answers with a response, or with an error that the requester gets as a [`RemoteError`].
     fn reply(self, answer: Result<Message<Resp>, RemoteError>) -> impl Future<Output = Result<()>> + Send;
+
+    /// Whether the requester still waits, as far as the transport knows. What only waited for its turn need not be begun when nobody
+    /// does. Default: yes.
+    fn is_wanted(&self) -> bool {
+        true
+    }
 }
 
 /// The object-safe twin of [`Requester`].
@@ -169,6 +190,8 @@ impl<Req, Resp> Requester<Req, Resp> for dyn DynRequester<Req, Resp> + '_ {
 pub trait DynReply<Resp>: Send {
     /// As [`Reply::reply`].
     fn reply_dyn(self: Box<Self>, answer: Result<Message<Resp>, RemoteError>) -> BoxFuture<'static, Result<()>>;
+    /// As [`Reply::is_wanted`].
+    fn is_wanted_dyn(&self) -> bool;
 }
 
 /// A boxed reply of any transport.
@@ -178,11 +201,19 @@ impl<Resp: Send + 'static, R: Reply<Resp>> DynReply<Resp> for R {
     fn reply_dyn(self: Box<Self>, answer: Result<Message<Resp>, RemoteError>) -> BoxFuture<'static, Result<()>> {
         Box::pin((*self).reply(answer))
     }
+
+    fn is_wanted_dyn(&self) -> bool {
+        self.is_wanted()
+    }
 }
 
 impl<Resp: 'static> Reply<Resp> for BoxReply<Resp> {
     fn reply(self, answer: Result<Message<Resp>, RemoteError>) -> impl Future<Output = Result<()>> + Send {
         self.reply_dyn(answer)
+    }
+
+    fn is_wanted(&self) -> bool {
+        (**self).is_wanted_dyn()
     }
 }
 

@@ -9,6 +9,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, TryLockError};
 
+use crate::panic::panic_text;
 use crate::{Codec, Error, ErrorKind, Result, Subject, Telemetry, Unreadable};
 pub use request::{TypedReply, TypedRequests};
 pub use subscriber::TypedDeliveries;
@@ -87,9 +88,7 @@ fn caught<R>(run: impl FnOnce() -> Result<R>) -> Result<R> {
 
 #[cold]
 fn panicked(payload: &(dyn Any + Send)) -> Error {
-    let text = payload.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message");
-    Error::new(ErrorKind::Codec, format!("the codec panicked: {text}"))
+    Error::new(ErrorKind::Codec, format!("the codec panicked: {}", panic_text(payload)))
 }
 
 /// Why a payload did not decode.

@@ -1,7 +1,8 @@
 //! From a message and who gets it to the answer of its sender.
 
 use std::error::Error as StdError;
-use std::pin::pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,32 +25,39 @@ use crate::server::Inner;
 /// A message whose body is not read yet.
 pub(crate) type Head = Message<()>;
 
-impl Inner {
-    /// How long the sender waits for its answer.
-    fn limit<T>(&self, message: &Message<T>) -> Duration {
-        message.time_left().map_or(self.config.answer_timeout, |left| left.min(self.config.answer_timeout))
-    }
-
+impl Known {
     /// Calls the responder.
-    pub(crate) async fn call<B>(
-        &self,
-        known: Arc<Known>,
-        headers: Headers,
-        body: B,
-    ) -> Result<Response<Full<Bytes>>, Problem>
+    pub(crate) async fn answer<B>(self: Arc<Self>, headers: Headers, body: B) -> Result<Response<Full<Bytes>>, Problem>
     where
         B: Body<Error: Into<Box<dyn StdError + Send + Sync>>>,
     {
-        let payload = self.read(body).await?;
-        let message = Message { subject: known.subject.clone(), headers, payload };
-        let (sender, answer) = oneshot::channel();
-        let limit = self.limit(&message);
+        let server = &*self.server;
+        let payload = server.read(body).await?;
+        let message = Message { subject: self.subject.clone(), headers, payload };
+        let (sender, mut answer) = oneshot::channel();
+        let limit = server.limit(&message)?;
         let answered = pin!(async {
-            let turn = known.turn().await.map_err(|refused| self.refused(refused))?;
-            turn.call(message, sender).await;
-            self.told(answer.await)
+            let turn = self.turn().await.map_err(|refused| server.refused(refused))?;
+            let mut call = turn.call(message, sender);
+            // What is still to do once the requester has its answer goes on without it.
+            let answer = poll_fn(|cx| {
+                let _ = Pin::new(&mut call).poll(cx);
+                Pin::new(&mut answer).poll(cx)
+            });
+            server.told(answer.await)
         });
         in_time(limit, answered).await.unwrap_or_else(|| Err(late())).map(respond)
+    }
+}
+
+impl Inner {
+    /// How long the sender waits for its answer; nothing is begun for one that no longer does.
+    fn limit<T>(&self, message: &Message<T>) -> Result<Duration, Problem> {
+        match message.time_left() {
+            Some(Duration::ZERO) => Err(late()),
+            Some(left) => Ok(left.min(self.config.answer_timeout)),
+            None => Ok(self.config.answer_timeout),
+        }
     }
 
     /// Hands the message to those who take it from a queue.
@@ -58,7 +66,7 @@ impl Inner {
         B: Body<Error: Into<Box<dyn StdError + Send + Sync>>>,
     {
         let payload = self.read(body).await?;
-        let limit = self.limit(&head);
+        let limit = self.limit(&head)?;
         let message = head.map(|()| payload);
         match targets {
             Targets::Only(Line::Queue(queue)) | Targets::Responder(Line::Queue(queue)) => {

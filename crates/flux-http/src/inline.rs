@@ -1,6 +1,7 @@
 //! Responders that are called on the task of the connection, so that no request goes from task to task.
 
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,6 +13,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, oneshot, watch};
 
 use crate::HttpReply;
 use crate::registry::Answer;
+use crate::server::Inner;
 
 /// A responder that is called, so many times at once; others wait.
 pub(crate) struct Inline {
@@ -93,6 +95,7 @@ impl Drop for Waiting<'_> {
 
 /// The responder of a subject, as a connection knows it: handed from request to request, and shared with no other thread.
 pub(crate) struct Known {
+    pub(crate) server: Arc<Inner>,
     pub(crate) subject: Subject,
     pub(crate) inline: Arc<Inline>,
     /// Of the registry, when it was asked.
@@ -101,7 +104,7 @@ pub(crate) struct Known {
 
 impl Known {
     /// Waits until the responder may be called.
-    pub(crate) async fn turn(self: Arc<Self>) -> Result<Turn, Refused> {
+    pub(crate) async fn turn(self: &Arc<Self>) -> Result<Turn, Refused> {
         // It may have withdrawn while the body was read.
         if self.inline.has_left.load(Ordering::Acquire) {
             return Err(Refused::Left);
@@ -110,7 +113,7 @@ impl Known {
             Ok(place) => place.forget(),
             Err(_) => Box::pin(self.inline.wait()).await?,
         }
-        Ok(Turn(self))
+        Ok(Turn(Arc::clone(self)))
     }
 }
 
@@ -140,7 +143,8 @@ impl Future for Call {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Some((call, _)) = &mut self.0 else { return Poll::Ready(()) };
-        let polled = call.as_mut().poll(cx);
+        // A call that panics must not take the connection with it: its reply is dropped, which is an answer.
+        let polled = catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))).unwrap_or(Poll::Ready(()));
         if polled.is_ready() {
             self.0 = None;
         }
@@ -165,12 +169,14 @@ mod tests {
     use flux_core::subject;
 
     use super::*;
+    use crate::HttpServer;
 
     #[tokio::test]
     async fn who_has_withdrawn_is_not_called_for_a_body_that_came_late() {
         let inline = Inline::new(Arc::new(|_| Box::pin(async {})), 2, 1);
-        let known = Arc::new(Known { subject: subject!("a"), inline: Arc::clone(&inline), version: 0 });
-        assert!(Arc::clone(&known).turn().await.is_ok());
+        let server = HttpServer::default().0;
+        let known = Arc::new(Known { server, subject: subject!("a"), inline: Arc::clone(&inline), version: 0 });
+        assert!(known.turn().await.is_ok());
         inline.withdraw();
         assert_eq!(known.turn().await.err(), Some(Refused::Left));
     }

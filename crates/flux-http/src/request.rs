@@ -135,6 +135,10 @@ impl Reply<Bytes> for HttpReply {
             None => Err(gone("reply")),
         })
     }
+
+    fn is_wanted(&self) -> bool {
+        self.0.as_ref().is_some_and(|sender| !sender.is_closed())
+    }
 }
 
 impl Drop for HttpReply {

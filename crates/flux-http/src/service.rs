@@ -15,7 +15,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::Full;
 
-use crate::inline::Known;
+use crate::inline::{Inline, Known};
 use crate::problem::Problem;
 use crate::registry::{Line, Targets};
 use crate::server::Inner;
@@ -26,23 +26,22 @@ use crate::wire;
 /// A [`tower::Service`](tower_service::Service) and a [`hyper::service::Service`] of any body. It never fails and is always ready;
 /// what is too much is answered with 429.
 ///
-/// A clone for each connection remembers to whom it brought the last request, and shares nothing that changes with the others.
-pub struct HttpService(Arc<OfConnection>);
-
-struct OfConnection {
+/// It remembers to whom it brought the last request. A server that makes a clone for each connection, as [`serve`](crate::serve()) does,
+/// has those share nothing that changes; one that clones it for each request, as axum does, looks for the responder each time.
+pub struct HttpService {
     server: Arc<Inner>,
     last: Mutex<Option<Arc<Known>>>,
 }
 
 impl HttpService {
-    pub(crate) fn new(server: Arc<Inner>) -> Self {
-        Self(Arc::new(OfConnection { server, last: Mutex::new(None) }))
+    pub(crate) const fn new(server: Arc<Inner>) -> Self {
+        Self { server, last: Mutex::new(None) }
     }
 }
 
 impl Clone for HttpService {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.0.server))
+        Self::new(Arc::clone(&self.server))
     }
 }
 
@@ -74,21 +73,19 @@ where
     type Future = Answering;
 
     fn call(&self, request: Request<B>) -> Answering {
-        let here = Arc::clone(&self.0);
         // A future for each way, so that none carries the state of another.
-        match here.route(&request) {
+        match self.route(&request) {
             Err(problem) => Box::pin(ready(Ok(refuse(problem)))),
             Ok((To::Call(known), headers)) => {
                 let body = request.into_body();
-                Box::pin(async move {
-                    Ok(here.server.call(known, headers, body).await.unwrap_or_else(Problem::into_response))
-                })
+                Box::pin(async move { Ok(known.answer(headers, body).await.unwrap_or_else(Problem::into_response)) })
             }
             Ok((To::Queue(targets, subject), headers)) => {
                 let (head, body) = (Message { subject, headers, payload: () }, request.into_body());
-                Box::pin(async move {
-                    Ok(here.server.queue(targets, head, body).await.unwrap_or_else(Problem::into_response))
-                })
+                let server = Arc::clone(&self.server);
+                Box::pin(
+                    async move { Ok(server.queue(targets, head, body).await.unwrap_or_else(Problem::into_response)) },
+                )
             }
         }
     }
@@ -110,7 +107,7 @@ enum To {
     Queue(Targets, Subject),
 }
 
-impl OfConnection {
+impl HttpService {
     /// Who gets what is posted, and its headers; or why it is refused.
     fn route<B>(&self, request: &Request<B>) -> Result<(To, Headers), Problem> {
         let to = self.find(request.uri().path())?;
@@ -128,9 +125,13 @@ impl OfConnection {
         let segment = server.segment(path)?;
         let version = server.registry.version();
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = last.as_ref().filter(|known| known.version == version && known.subject == *segment);
-        if let Some(known) = known.filter(|_| !segment.contains('%')) {
-            return Ok(To::Call(Arc::clone(known)));
+        if let Some(known) = &*last {
+            if known.version != version {
+                // It may have withdrawn, and what its handler holds is not to stay here.
+                *last = None;
+            } else if known.subject == *segment && !segment.contains('%') {
+                return Ok(To::Call(Arc::clone(known)));
+            }
         }
         let subject =
             wire::read_path(segment).map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
@@ -138,11 +139,15 @@ impl OfConnection {
             Targets::Closed => Err(server.draining()),
             Targets::Nobody => Err(Problem::new(StatusCode::NOT_FOUND, format!("nobody listens to `{subject}`"))),
             Targets::Only(Line::Inline(inline)) => {
-                Ok(To::Call(Arc::clone(last.insert(Arc::new(Known { subject, inline, version })))))
+                Ok(To::Call(Arc::clone(last.insert(self.knowing(subject, inline, version)))))
             }
-            Targets::Responder(Line::Inline(inline)) => Ok(To::Call(Arc::new(Known { subject, inline, version }))),
+            Targets::Responder(Line::Inline(inline)) => Ok(To::Call(self.knowing(subject, inline, version))),
             targets => Ok(To::Queue(targets, subject)),
         }
+    }
+
+    fn knowing(&self, subject: Subject, inline: Arc<Inline>, version: u64) -> Arc<Known> {
+        Arc::new(Known { server: Arc::clone(&self.server), subject, inline, version })
     }
 }
 

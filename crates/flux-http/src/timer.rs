@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use hyper::rt::{Sleep, Timer};
+use tokio::task::unconstrained;
 
 /// What goes off, and whom it wakes.
 struct Alarm {
@@ -56,7 +57,8 @@ impl Future for Until {
         }
         waker.clone_from(cx.waker());
         loop {
-            ready!(sleep.as_mut().poll(cx));
+            // Without the task's budget: one that is used up would leave the alarm unset, and nobody would set it later.
+            ready!(Pin::new(&mut unconstrained(sleep.as_mut())).poll(cx));
             if sleep.deadline() >= self.deadline {
                 return Poll::Ready(());
             }
@@ -67,6 +69,11 @@ impl Future for Until {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+
+    use tokio::task::consume_budget;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -85,5 +92,18 @@ mod tests {
         assert_eq!(elapsed(), 13, "sooner than the one before");
         timer.sleep_until(start).await;
         assert_eq!(elapsed(), 13, "the past is over");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_alarm_is_set_by_a_task_that_has_used_up_its_budget() {
+        let timer = ConnectionTimer::default();
+        let (mut sleep, mut is_first) = (timer.sleep(Duration::from_secs(5)), true);
+        let slept = poll_fn(|cx| {
+            while std::mem::take(&mut is_first) {
+                while pin!(consume_budget()).poll(cx).is_ready() {}
+            }
+            sleep.as_mut().poll(cx)
+        });
+        assert!(tokio::time::timeout(Duration::from_secs(60), slept).await.is_ok(), "it never goes off");
     }
 }

@@ -149,6 +149,10 @@ where
         };
         self.0.reply(unpacked).await
     }
+
+    fn is_wanted(&self) -> bool {
+        self.0.is_wanted()
+    }
 }
 
 /// Writes the answer's headers over those that travel by themselves.

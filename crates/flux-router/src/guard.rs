@@ -1,13 +1,13 @@
 //! Runs a handler so that nothing it does can hurt the route: panics are caught, time is limited, the transport is told
 //! that it is still at work.
 
-use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
+use flux_core::__private::panic_text;
 use flux_core::{Metadata, Settle};
 use tokio::time::{Instant, sleep_until};
 
@@ -71,7 +71,7 @@ pub(crate) fn poll_caught<F: Future + ?Sized>(
 ) -> Poll<Ended<F::Output>> {
     match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
         Ok(poll) => poll.map(Ended::Done),
-        Err(payload) => Poll::Ready(Ended::Panicked(panic_text(payload.as_ref()))),
+        Err(payload) => Poll::Ready(Ended::Panicked(panic_text(payload.as_ref()).to_owned())),
     }
 }
 
@@ -80,19 +80,12 @@ pub(crate) fn poll_caught<F: Future + ?Sized>(
 /// # Errors
 /// What the panic said.
 pub(crate) fn caught<R>(run: impl FnOnce() -> R) -> Result<R, String> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| panic_text(payload.as_ref()))
+    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| panic_text(payload.as_ref()).to_owned())
 }
 
 /// The text of an error, even of one that cannot be printed.
 pub(crate) fn text_of(error: &impl ToString) -> String {
     caught(|| error.to_string()).unwrap_or_else(|panic| format!("the error panicked when it was printed: {panic}"))
-}
-
-/// What a panic said.
-fn panic_text(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("the panic had no message").to_owned()
 }
 
 /// Tells a transport that a delivery is still being worked on.

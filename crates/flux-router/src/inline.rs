@@ -1,15 +1,19 @@
 //! Request routes on transports that call the handler where a request arrives.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use flux_core::__private::PerThread;
-use flux_core::{BoxFuture, Failure, Message, OnArrival, Registration, RemoteError, Reply, Responder, Result, Stage};
+use flux_core::{
+    BoxFuture, Error, ErrorKind, Failure, Message, OnArrival, Registration, RemoteError, Reply, Responder, Result,
+    Stage,
+};
 use pin_project_lite::pin_project;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::event::Event;
 use crate::request_work::{Desk, RequestWork, Slot};
@@ -29,20 +33,30 @@ const fn weight(nth: u64) -> u32 {
 /// The code of an answer to a request that a paused route kept until it had to stop.
 const UNAVAILABLE: &str = "503";
 
-/// Registers the route with its transport, and returns what watches over it; `None` where the transport calls nobody.
-pub(crate) async fn open<Req, B, H>(
-    desk: &Arc<Desk<H>>,
-    bus: B,
-    concurrency: usize,
-) -> Result<Option<BoxFuture<'static, Result<()>>>>
+/// How long calls that were cut may take to end: each is to be polled once more.
+const LAST_CALLS: Duration = Duration::from_secs(1);
+
+/// A route that its transport calls.
+pub(crate) struct Opened {
+    /// Watches over the registration until the route is to stop.
+    pub(crate) watching: BoxFuture<'static, Result<()>>,
+    /// Once the watch is over or dropped: done when no call is under way any more, or after a second.
+    pub(crate) ended: BoxFuture<'static, ()>,
+}
+
+/// Registers the route with its transport; `None` where the transport calls nobody.
+pub(crate) async fn open<Req, B, H>(desk: &Arc<Desk<H>>, bus: B, concurrency: usize) -> Result<Option<Opened>>
 where
     Req: Send + 'static,
     H: Stage<Message<Req>, Out: Send + 'static, Error: Into<Failure>> + 'static,
     B: Responder<Req, H::Out> + Clone + 'static,
 {
     let shared = Arc::clone(&desk.shared);
-    let cut = Cut(Arc::default());
-    let crews = PerThread::new(|| Crew { desk: Arc::clone(desk), idle: Mutex::default(), cut: Arc::clone(&cut.0) });
+    let held = Held { registration: Arc::default(), cut: Arc::default() };
+    let workers =
+        Arc::new(Workers { idle: PerThread::new(Mutex::default), made: AtomicUsize::new(0), most: concurrency });
+    let crews =
+        PerThread::new(|| Crew { desk: Arc::clone(desk), workers: Arc::clone(&workers), cut: Arc::clone(&held.cut) });
     let on_arrival: OnArrival<Req, B::Reply> = Arc::new(move |request| {
         let (crew, mut slot) = (Arc::clone(crews.here()), Some(request));
         let watched = Arc::clone(&crew);
@@ -55,44 +69,104 @@ where
     });
     let Some(registration) = register().await? else { return Ok(None) };
     shared.emit(&Event::Live);
-    Ok(Some(Box::pin(watch(shared, registration, register, cut))))
+    let last = Arc::clone(&held.registration);
+    let ended = async move {
+        let registration = last.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mut registration) = registration {
+            // Handlers that block their thread are not waited for.
+            let _ = timeout(LAST_CALLS, registration.ended()).await;
+        }
+    };
+    held.keep(registration);
+    Ok(Some(Opened { watching: Box::pin(watch(shared, register, held)), ended: Box::pin(ended) }))
 }
 
 /// Waits until the route is asked to stop, and registers it again when its transport has lost it.
-async fn watch(
-    shared: Arc<Shared>,
-    mut registration: Registration,
-    register: Subscribe<Option<Registration>>,
-    _cut: Cut,
-) -> Result<()> {
+async fn watch(shared: Arc<Shared>, register: Subscribe<Option<Registration>>, held: Held) -> Result<()> {
     loop {
-        let first = race(pin!(registration.ended()), shared.stop.asked()).await;
+        let first = race(pin!(poll_fn(|cx| held.poll_ended(cx))), shared.stop.asked()).await;
         if let First::Right(()) = first {
-            registration.withdraw();
-            registration.ended().await;
+            held.with(Registration::withdraw);
+            poll_fn(|cx| held.poll_ended(cx)).await;
             return Ok(());
         }
-        let Some(again) = renew(&shared, &register).await?.flatten() else { return Ok(()) };
-        registration = again;
+        match renew(&shared, &register).await? {
+            Some(Some(registration)) => held.keep(registration),
+            Some(None) => {
+                let text = "the transport no longer calls handlers";
+                return Err(Error::new(ErrorKind::Unsupported, text).with_operation("listen"));
+            }
+            None => return Ok(()),
+        }
         shared.emit(&Event::Live);
         // A transport that loses each registration at once must not be asked in a hot loop.
         sleep(Duration::from_millis(10)).await;
     }
 }
 
-/// Ends every call with the future that watches over them.
-struct Cut(Arc<Stop>);
+/// A registration, and what ends its calls. They end with the future that watches over it.
+struct Held {
+    registration: Arc<Mutex<Option<Registration>>>,
+    cut: Arc<Stop>,
+}
 
-impl Drop for Cut {
-    fn drop(&mut self) {
-        self.0.ask();
+impl Held {
+    fn keep(&self, registration: Registration) {
+        *self.registration.lock().unwrap_or_else(PoisonError::into_inner) = Some(registration);
+    }
+
+    fn with<R>(&self, work: impl FnOnce(&mut Registration) -> R) -> Option<R> {
+        self.registration.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(work)
+    }
+
+    fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.with(|registration| pin!(registration.ended()).poll(cx)).unwrap_or(Poll::Ready(()))
     }
 }
 
-/// Workers of a route; each call takes one. Every thread has its own: what one works with stays near its processor.
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.cut.ask();
+        self.with(Registration::withdraw);
+    }
+}
+
+/// The workers of a route that have nothing to do; each call takes one. Every thread has its own first, so that what one works with
+/// stays near its processor.
+struct Workers<H> {
+    idle: PerThread<Mutex<Vec<RequestWork<H>>>>,
+    made: AtomicUsize,
+    /// As many calls are under way at once, and no more.
+    most: usize,
+}
+
+impl<H: Send + Sync> Workers<H> {
+    fn take(&self, desk: &Arc<Desk<H>>) -> RequestWork<H> {
+        if let Some(work) = pop(self.idle.here()) {
+            return work;
+        }
+        // One that another thread has left is taken before there are more of them than calls.
+        let is_spent = self.made.load(Ordering::Relaxed) >= self.most;
+        let left = if is_spent { self.idle.all().iter().find_map(|idle| pop(idle)) } else { None };
+        left.unwrap_or_else(|| {
+            self.made.fetch_add(1, Ordering::Relaxed);
+            RequestWork::new(desk)
+        })
+    }
+
+    fn put_back(&self, work: RequestWork<H>) {
+        self.idle.here().lock().unwrap_or_else(PoisonError::into_inner).push(work);
+    }
+}
+
+fn pop<W>(idle: &Mutex<Vec<W>>) -> Option<W> {
+    idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+}
+
+/// What the calls on one thread share, and no other thread writes to.
 struct Crew<H> {
     desk: Arc<Desk<H>>,
-    idle: Mutex<Vec<RequestWork<H>>>,
+    workers: Arc<Workers<H>>,
     cut: Arc<Stop>,
 }
 
@@ -104,26 +178,29 @@ impl<H: Send + Sync> Crew<H> {
         A: Reply<H::Out>,
     {
         let shared = &self.desk.shared;
-        if shared.is_paused() {
-            shared.resumed().await;
-        }
-        if shared.is_paused() {
-            // It is to stop; the requester may find another.
-            if let Some(Ok(request)) = slot.take() {
-                let remote = RemoteError::new(UNAVAILABLE, "the route was paused, and stops");
-                let _ = request.acker.reply(Err(remote)).await;
+        if shared.is_held() {
+            shared.released().await;
+            if shared.is_held() {
+                // It is to stop; the requester may find another.
+                if let Some(Ok(request)) = slot.take() {
+                    let remote = RemoteError::new(UNAVAILABLE, "the route is held back, and stops");
+                    let _ = request.acker.reply(Err(remote)).await;
+                }
+                return;
             }
-            return;
+            if slot.as_ref().is_some_and(|request| request.as_ref().is_ok_and(|it| !it.acker.is_wanted())) {
+                // Its requester has given up meanwhile, and may have asked again.
+                return;
+            }
         }
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let work = idle.unwrap_or_else(|| RequestWork::new(&self.desk));
+        let work = self.workers.take(&self.desk);
         let weight = weight(work.counters.completed());
         let started = (weight > 0).then(Instant::now);
         work.take(slot).await;
         if let Some(started) = started {
             work.counters.took(started.elapsed() * weight);
         }
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(work);
+        self.workers.put_back(work);
     }
 }
 

@@ -17,7 +17,7 @@ use crate::case::Case;
 use crate::dead_letter::{DeadLetters, Reason, is_dead_letter};
 use crate::event::Event;
 use crate::fault::Fault;
-use crate::guard::{Acking, Ended, guard, poll_caught, text_of};
+use crate::guard::{Acking, Ended, guard, guard_waiting, poll_caught, text_of};
 use crate::handler::METADATA;
 use crate::metrics::{Counters, count};
 use crate::shared::Shared;
@@ -123,7 +123,7 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
         } else {
             match poll_fn(|cx| Poll::Ready(poll_caught(run.as_mut(), cx))).await {
                 Poll::Ready(ended) => ended,
-                Poll::Pending => guard(run, self.max_run, &mut heart).await,
+                Poll::Pending => guard_waiting(run, self.max_run, &mut heart).await,
             }
         };
         let fault = match ended {

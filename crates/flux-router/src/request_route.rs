@@ -1,6 +1,7 @@
 //! A route for requests: a subject, a transport, a handler that answers, and their options.
 
 use std::fmt;
+use std::future::ready;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
@@ -178,8 +179,10 @@ where
                 telemetry: Telemetry::for_route(shared.filter.clone()),
                 wants_metadata: self.wants_metadata,
             });
-            let workers = if let Some(inline) = inline::open(&desk, bus.clone(), concurrency).await? {
-                vec![inline]
+            let mut ended: BoxFuture<'static, ()> = Box::pin(ready(()));
+            let workers = if let Some(opened) = inline::open(&desk, bus.clone(), concurrency).await? {
+                ended = opened.ended;
+                vec![opened.watching]
             } else {
                 let filter = shared.filter.clone();
                 let subscribe = Box::new(move || -> BoxFuture<'static, Result<B::Requests>> {
@@ -192,7 +195,11 @@ where
                 });
                 workers.collect()
             };
-            Ok(Work { workers, flush: Box::pin(std::future::ready(Ok(()))) })
+            let flush = async move {
+                ended.await;
+                Ok(())
+            };
+            Ok(Work { workers, flush: Box::pin(flush) })
         })
     }
 }

@@ -48,6 +48,7 @@ where
             Ok(work) => works.push(work),
             Err(error) => {
                 let error = in_route(&part.name, error);
+                stop.ask();
                 handle.enter(Phase::Failed(error.to_string()));
                 return Err(error);
             }
@@ -55,6 +56,7 @@ where
         shared.push(part);
     }
     handle.watch(shared.clone());
+    stop.go_live();
     #[cfg(feature = "telemetry")]
     let _reports = crate::instruments::report(&shared);
     let mut tasks = JoinSet::new();

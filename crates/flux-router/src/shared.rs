@@ -138,6 +138,16 @@ impl Shared {
         self.stop.asked_or(|| !self.is_paused()).await;
     }
 
+    /// Whether a handler that something outside calls has to wait: for the other routes to start, or to be resumed.
+    pub(crate) fn is_held(&self) -> bool {
+        self.is_paused() || !self.stop.is_live()
+    }
+
+    /// Waits until such a handler may go on, or the route is asked to stop.
+    pub(crate) async fn released(&self) {
+        self.stop.asked_or(|| !self.is_held()).await;
+    }
+
     /// Waits until the route may not take deliveries.
     pub(crate) async fn interrupted(&self) {
         self.stop.asked_or(|| self.is_paused()).await;

@@ -11,6 +11,8 @@ use tokio::sync::Notify;
 #[derive(Debug, Default)]
 pub(crate) struct Stop {
     asked: AtomicBool,
+    /// Whether every route of the router has begun to receive.
+    live: AtomicBool,
     notify: Notify,
 }
 
@@ -22,6 +24,16 @@ impl Stop {
 
     pub(crate) fn is_asked(&self) -> bool {
         self.asked.load(Ordering::Acquire)
+    }
+
+    /// From now on handlers may be called: what they send finds whoever is to get it.
+    pub(crate) fn go_live(&self) {
+        self.live.store(true, Ordering::Release);
+        self.nudge();
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        self.live.load(Ordering::Acquire)
     }
 
     pub(crate) async fn asked(&self) {

@@ -153,6 +153,10 @@ where
             unencoded.map_or(Ok(()), Err)
         }
     }
+
+    fn is_wanted(&self) -> bool {
+        self.reply.is_wanted()
+    }
 }
 
 impl<C> Shared<C> {

@@ -5,10 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use flux_codec::Json;
-use flux_core::{ArcResponder, BoxFuture, Failure, Message, Responder, Result, Typed};
-use flux_http::{HttpServer, HttpServerConfig};
-use flux_router::{RequestRoute, Router};
+use flux_core::{
+    ArcResponder, BoxFuture, Delivery, Error, ErrorKind, Failure, Message, NoAck, Reply as _, Responder, Result,
+    Subscriber, Typed,
+};
+use flux_http::{HttpReply, HttpServer, HttpServerConfig};
+use flux_router::{RequestRoute, Route, Router};
+use futures_util::stream::Pending;
+use http::Request;
+use http_body_util::Full;
+use hyper::service::Service as _;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task;
 
@@ -149,11 +157,30 @@ async fn a_draining_server_answers_who_waits() -> Result<()> {
     within(serving).await.expect("no panic")
 }
 
+/// Counts a call down when it is dropped.
+struct Leaving(Arc<AtomicUsize>);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_drain_that_is_cut_short_ends_the_call() -> Result<()> {
     let server = HttpServer::default();
     let bus = server.clone().typed(Json);
-    let hang = |_: Message<u32>| std::future::pending::<Result<u32, Failure>>();
+    let inside = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&inside);
+    let hang = move |_: Message<u32>| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        let leaving = Leaving(Arc::clone(&counted));
+        async move {
+            std::future::pending::<()>().await;
+            drop(leaving);
+            Ok::<u32, Failure>(0)
+        }
+    };
     let router = Router::new().drain_for(Duration::from_secs(2)).add(RequestRoute::new("a", &bus, hang));
     let (handle, running) = (router.handle(), tokio::spawn(router.run()));
     handle.ready().await?;
@@ -163,6 +190,7 @@ async fn a_drain_that_is_cut_short_ends_the_call() -> Result<()> {
     handle.stop();
     let report = running.await.expect("no panic")?;
     assert_eq!((started.elapsed().as_secs(), report.withheld), (2, 1));
+    assert_eq!(inside.load(Ordering::Relaxed), 0, "the report is made when the call is over");
     let answer: Answered = asking.await.expect("no panic");
     assert_eq!((answer.status.as_u16(), started.elapsed().as_secs()), (500, 2), "at once, not at the answer timeout");
     Ok(())
@@ -173,12 +201,16 @@ async fn a_paused_route_keeps_requests_and_refuses_them_when_it_stops() -> Resul
     let server = HttpServer::default();
     let bus = server.clone().typed(Json);
     let echo = async |request: Message<u32>| Ok::<_, Failure>(request.payload);
-    let router = Router::new().add(RequestRoute::new("a", &bus, echo));
+    let router = Router::new().add(RequestRoute::new("a", &bus, echo).concurrency(2));
     let (handle, running) = (router.handle(), tokio::spawn(router.run()));
     handle.ready().await?;
     handle.pause("a")?;
     let mut kept = pin!(post(&server, "/a", &[], "1"));
     assert!(is_pending(kept.as_mut()).await);
+    {
+        let mut gone = pin!(post(&server, "/a", &[], "2"));
+        assert!(is_pending(gone.as_mut()).await);
+    }
     handle.resume("a")?;
     assert_eq!(within(kept).await.status.as_u16(), 200);
     handle.pause("a")?;
@@ -187,6 +219,134 @@ async fn a_paused_route_keeps_requests_and_refuses_them_when_it_stops() -> Resul
     handle.stop();
     assert_eq!(within(kept).await.status.as_u16(), 503);
     let total = within(running).await.expect("no panic")?.total();
-    assert_eq!((total.handled, total.in_flight), (1, 0));
+    assert_eq!((total.handled, total.in_flight), (1, 0), "whose requester had gone was not begun");
+    Ok(())
+}
+
+/// A route that begins to receive when the test says so, and never gets anything.
+#[derive(Clone)]
+struct Late(Arc<Semaphore>);
+
+impl Subscriber<u32> for Late {
+    type Acker = NoAck;
+    type Deliveries = Pending<Result<Delivery<u32>>>;
+
+    async fn subscribe(&self, _: &str) -> Result<Self::Deliveries> {
+        let open = self.0.acquire().await.map_err(|_| Error::new(ErrorKind::Rejected, "not today"))?;
+        open.forget();
+        Ok(futures_util::stream::pending())
+    }
+}
+
+#[tokio::test]
+async fn handlers_are_called_when_every_route_is_live() -> Result<()> {
+    for starts in [true, false] {
+        let (server, late) = (HttpServer::default(), Late(Arc::new(Semaphore::new(0))));
+        let bus = server.clone().typed(Json);
+        let (gate, mut calls) = Gate::new();
+        gate.open.add_permits(1);
+        let handle = async |_: Message<u32>| Ok::<_, Failure>(());
+        let router = Router::new()
+            .add(RequestRoute::new("a", &bus, move |request| gate.clone().pass(request)))
+            .add(Route::receiving("b", &late, handle));
+        let running = tokio::spawn(router.run());
+        settle().await;
+        let mut asked = pin!(post(&server, "/a", &[], "1"));
+        assert!(is_pending(asked.as_mut()).await);
+        settle().await;
+        assert!(calls.try_recv().is_err(), "what it sends would be lost");
+        if starts {
+            late.0.add_permits(1);
+            assert_eq!(within(asked).await.status.as_u16(), 200);
+            running.abort();
+        } else {
+            late.0.close();
+            assert_eq!(within(asked).await.status.as_u16(), 503);
+            assert_eq!(within(running).await.expect("no panic").expect_err("refused").kind(), ErrorKind::Rejected);
+            assert!(calls.try_recv().is_err());
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_panic_is_500_and_the_next_request_is_answered() -> Result<()> {
+    let server = HttpServer::default();
+    let panics = |delivery: Result<Delivery<Bytes, HttpReply>>| -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            let delivery = delivery.expect("bytes always decode");
+            assert_ne!(&delivery.message.payload[..], b"0", "as the test wants it");
+            delivery.acker.reply(Ok(delivery.message)).await.expect("somebody waits");
+        })
+    };
+    let _here = server.listen_inline("a", 1, Arc::new(panics)).await?;
+    let bus = server.clone().typed(Json);
+    let serving = async move |request: Message<u32>| {
+        assert_ne!(request.payload, 0, "as the test wants it");
+        Ok::<_, Failure>(request.payload)
+    };
+    tokio::spawn(async move { Responder::<u32, u32>::serve(&bus, "b", serving).await });
+    settle().await;
+    for path in ["/a", "/b"] {
+        for (body, status) in [("0", 500), ("1", 200)] {
+            assert_eq!(within(post(&server, path, &[], body)).await.status.as_u16(), status, "{path} {body}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_came_too_late_is_not_begun() {
+    let (server, _serving, _gate, mut calls) = gated().await;
+    let answer = within(post(&server, "/a", &[("x-deadline", "1000")], "1")).await;
+    assert_eq!(answer.status.as_u16(), 504);
+    settle().await;
+    assert!(calls.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn an_answer_does_not_wait_for_what_is_done_after_it() -> Result<()> {
+    let (server, (gate, mut calls)) = (HttpServer::default(), Gate::new());
+    let open = Arc::clone(&gate.open);
+    let answers_first = move |delivery: Result<Delivery<Bytes, HttpReply>>| -> BoxFuture<'static, ()> {
+        let gate = gate.clone();
+        Box::pin(async move {
+            let delivery = delivery.expect("bytes always decode");
+            delivery.acker.reply(Ok(delivery.message.clone())).await.expect("somebody waits");
+            let _ = gate.pass(delivery.message.map(|_| 1)).await;
+        })
+    };
+    let _here = server.listen_inline("a", 1, Arc::new(answers_first)).await?;
+    assert_eq!(within(post(&server, "/a", &[], "1")).await.status.as_u16(), 200);
+    open.add_permits(1);
+    assert_eq!(
+        [within(calls.recv()).await, within(calls.recv()).await],
+        [Some(1), Some(101)],
+        "it is done all the same"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_connection_forgets_a_responder_that_has_withdrawn() -> Result<()> {
+    let (server, state) = (HttpServer::default(), Arc::new(()));
+    let (bus, held, kept) = (server.clone().typed(Json), Arc::downgrade(&state), server.service());
+    let serving = tokio::spawn(async move {
+        let stage = move |request: Message<u32>| {
+            let _state = Arc::clone(&state);
+            async move { Ok::<_, Failure>(request.payload) }
+        };
+        Responder::<u32, u32>::serve(&bus, "a", stage).await
+    });
+    settle().await;
+    let post = async |path: &str| {
+        let request = Request::post(path).body(Full::new(Bytes::from_static(b"1"))).expect("valid");
+        Answered::read(kept.call(request).await.expect("never fails")).await.status.as_u16()
+    };
+    assert_eq!(post("/a").await, 200);
+    serving.abort();
+    settle().await;
+    assert_eq!(post("/b").await, 404);
+    assert!(held.upgrade().is_none(), "what its handler holds is let go");
     Ok(())
 }

@@ -27,14 +27,17 @@ fn asked(bus: &Mem, request: u32) -> tokio::task::JoinHandle<Result<u32>> {
 }
 
 #[tokio::test]
-async fn a_stage_answers_with_responses_and_errors() {
+async fn a_stage_answers_with_responses_errors_and_panics() {
     async fn double(request: Message<u32>) -> Result<u32, Failure> {
+        assert_ne!(request.payload, 0, "as the test wants it");
         request.payload.checked_mul(2).ok_or_else(|| Failure::permanent(RemoteError::new("422", "too large")))
     }
     let bus = Mem::new();
     let handle = bus.clone();
     let server = tokio::spawn(async move { Responder::<u32, u32>::serve(&handle, "double", double).await });
     tokio::task::yield_now().await;
+    let error = ask(&bus, "double", 0).await.expect_err("it panicked");
+    assert_eq!(error.remote().map(RemoteError::code), Some(RemoteError::INTERNAL));
     assert_eq!(ask(&bus, "double", 21).await.expect("an answer"), 42);
     let error = ask(&bus, "double", u32::MAX).await.expect_err("too large");
     assert_eq!(error.kind(), ErrorKind::Remote);
