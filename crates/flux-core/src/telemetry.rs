@@ -3,6 +3,7 @@
 mod detect;
 mod instruments;
 mod propagation;
+mod receive;
 pub mod semconv;
 mod trace_context;
 mod w3c;
@@ -21,6 +22,7 @@ pub use detect::{meter, tracer};
 use instruments::Instruments;
 use propagation::unsampled;
 pub use propagation::{Propagation, set_propagation};
+pub use receive::Receiving;
 pub(crate) use trace_context::Attached;
 pub use trace_context::TraceContext;
 use w3c::Injection;

@@ -2,11 +2,12 @@
 #![cfg(feature = "telemetry")]
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use flux_core::telemetry::{Relation, semconv};
 use flux_core::{
-    Bytes, Codec, Error, ErrorKind, Headers, Message, Publisher, Result, SubjectFilter, Telemetry, Typed, filter,
-    header, subject,
+    Batch, Bytes, Codec, Consumer, Delivery, Error, ErrorKind, Headers, Message, Metadata, NoAck, Publisher, Result,
+    SubjectFilter, Telemetry, Typed, filter, header, subject,
 };
 use opentelemetry::baggage::BaggageExt as _;
 use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
@@ -60,6 +61,18 @@ impl Publisher<Bytes> for Wire {
     async fn send(&self, message: Message<Bytes>) -> Result<()> {
         *self.0.lock().expect("never held") = message.headers;
         if message.subject == subject!("refused") { Err(Error::new(ErrorKind::Full, "no room")) } else { Ok(()) }
+    }
+}
+
+/// A consumer that is fetched from once for each entry.
+struct Fetched(std::sync::Mutex<Vec<Result<Vec<Message<Bytes>>>>>);
+
+impl Consumer<Bytes> for Fetched {
+    type Acker = NoAck;
+
+    async fn fetch(&self, _: usize, _: Duration) -> Result<Batch<Bytes, NoAck>> {
+        let next = self.0.lock().expect("never held").remove(0);
+        Ok(next?.into_iter().map(|message| Ok(Delivery::new(message, Metadata::default(), NoAck))).collect())
     }
 }
 
@@ -127,6 +140,48 @@ async fn a_failed_send_is_an_error_on_its_span() {
     let span = span("send refused");
     assert_eq!(attribute(&span, semconv::ERROR_TYPE).as_deref(), Some("full"));
     assert_eq!(span.status, Status::error("no room"));
+}
+
+#[tokio::test]
+async fn a_fetch_is_one_span_for_all_it_brought() -> Result<()> {
+    let telemetry = Telemetry::new("fetched");
+    let message = |subject: &'static str| {
+        let headers = sent(&telemetry, subject);
+        Message { subject: flux_core::Subject::from_static(subject), headers, payload: Bytes::new() }
+    };
+    let same = vec![message("fetched.same"), message("fetched.same")];
+    let script = vec![
+        Ok(Vec::new()),
+        Ok(same),
+        Ok(vec![message("fetched.one"), message("fetched.other")]),
+        Err(Error::new(ErrorKind::Unavailable, "gone")),
+    ];
+    let senders = spans().into_iter().filter(|span| span.name == "send fetched.same");
+    let mut senders: Vec<_> = senders.map(|span| span.span_context.span_id()).collect();
+    let consumer = Typed::with_telemetry(Fetched(script.into()), Raw, telemetry.clone());
+    let fetch = async || -> Result<Batch<Bytes, _>> { consumer.fetch(9, Duration::ZERO).await };
+    for count in [0, 2, 2] {
+        assert_eq!(fetch().await?.len(), count);
+    }
+    assert_eq!(fetch().await.map(drop).expect_err("gone").kind(), ErrorKind::Unavailable);
+    let same = span("receive fetched.same");
+    assert_eq!(same.span_kind, SpanKind::Client);
+    assert_eq!(attribute(&same, semconv::BATCH_MESSAGE_COUNT).as_deref(), Some("2"));
+    assert_eq!(attribute(&same, semconv::DESTINATION_NAME).as_deref(), Some("fetched.same"));
+    let mut links: Vec<_> = same.links.iter().map(|link| link.span_context.span_id()).collect();
+    links.sort_by_key(ToString::to_string);
+    senders.sort_by_key(ToString::to_string);
+    assert_eq!(links, senders);
+    let [mixed, failed] = &spans().into_iter().filter(|span| span.name == "receive").collect::<Vec<_>>()[..] else {
+        panic!("two fetches without a destination, and none for the one that brought nothing")
+    };
+    assert_eq!((mixed.links.len(), attribute(mixed, semconv::DESTINATION_NAME)), (2, None));
+    assert_eq!(failed.status, Status::error("gone"));
+    let all = exported();
+    let mut counted = points(all.last().expect("flushed"), semconv::CONSUMED_MESSAGES, "fetched");
+    counted.sort();
+    assert_eq!(counted, [("receive".into(), None, 4), ("receive".into(), Some("unavailable".into()), 0)]);
+    Ok(())
 }
 
 #[test]
@@ -222,7 +277,8 @@ fn finding_out_whether_there_is_an_sdk_leaves_nothing_behind() {
     sent(&Telemetry::new("probed"), "probed");
     let names: Vec<_> = spans().into_iter().map(|span| span.name).collect();
     assert!(names.iter().any(|name| name == "send probed"), "the SDK was found");
-    assert!(names.iter().all(|name| name.starts_with("send ") || name.starts_with("process ")), "{names:?}");
+    let is_own = |name: &str| ["send", "process", "receive"].contains(&name.split(' ').next().unwrap_or_default());
+    assert!(names.iter().all(|name| is_own(name)), "{names:?}");
     assert!(exported().iter().flat_map(names_of).all(|name| name.starts_with("messaging.")), "no probe");
 }
 

@@ -13,6 +13,7 @@ use crate::SubjectFilter;
 #[derive(Debug)]
 pub(super) struct Instruments {
     send: Series,
+    receive: Series,
     process: Series,
 }
 
@@ -35,11 +36,16 @@ impl Instruments {
         Self {
             send: Series::new(
                 counter(semconv::SENT_MESSAGES, "Messages that were sent."),
-                histogram(semconv::OPERATION_DURATION, "How long sending took."),
+                histogram(semconv::OPERATION_DURATION, "How long sending or fetching took."),
                 attributes("send"),
             ),
+            receive: Series::new(
+                counter(semconv::CONSUMED_MESSAGES, "Messages that were delivered to a handler, or fetched."),
+                histogram(semconv::OPERATION_DURATION, "How long sending or fetching took."),
+                attributes("receive"),
+            ),
             process: Series::new(
-                counter(semconv::CONSUMED_MESSAGES, "Messages that were delivered to a handler."),
+                counter(semconv::CONSUMED_MESSAGES, "Messages that were delivered to a handler, or fetched."),
                 histogram(semconv::PROCESS_DURATION, "How long handling took."),
                 attributes("process"),
             ),
@@ -47,11 +53,16 @@ impl Instruments {
     }
 
     pub(super) fn sent(&self, took: Duration, error: Option<&'static str>) {
-        self.send.record(took, error);
+        self.send.record(1, took, error);
+    }
+
+    /// A fetch that failed brought nothing; how long it took is still of interest.
+    pub(super) fn received(&self, count: usize, took: Duration, error: Option<&'static str>) {
+        self.receive.record(u64::try_from(count).unwrap_or(u64::MAX), took, error);
     }
 
     pub(super) fn processed(&self, took: Duration, error: Option<&'static str>) {
-        self.process.record(took, error);
+        self.process.record(1, took, error);
     }
 }
 
@@ -78,24 +89,24 @@ impl Series {
     }
 
     #[cfg(feature = "_bound")]
-    fn succeeded(&self, seconds: f64) {
+    fn succeeded(&self, messages: u64, seconds: f64) {
         let bind = || (self.count.bind(&self.attributes), self.duration.bind(&self.attributes));
         let (count, duration) = self.bound.get_or_init(bind);
-        count.add(1);
+        count.add(messages);
         duration.record(seconds);
     }
 
     #[cfg(not(feature = "_bound"))]
-    fn succeeded(&self, seconds: f64) {
-        self.count.add(1, &self.attributes);
+    fn succeeded(&self, messages: u64, seconds: f64) {
+        self.count.add(messages, &self.attributes);
         self.duration.record(seconds, &self.attributes);
     }
 
-    fn record(&self, took: Duration, error: Option<&'static str>) {
+    fn record(&self, messages: u64, took: Duration, error: Option<&'static str>) {
         let seconds = took.as_secs_f64();
-        let Some(error) = error else { return self.succeeded(seconds) };
+        let Some(error) = error else { return self.succeeded(messages, seconds) };
         let attributes = [self.attributes.as_slice(), &[KeyValue::new(semconv::ERROR_TYPE, error)]].concat();
-        self.count.add(1, &attributes);
+        self.count.add(messages, &attributes);
         self.duration.record(seconds, &attributes);
     }
 }

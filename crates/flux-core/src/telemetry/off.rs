@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Error, Headers, Scope, Subject, SubjectFilter};
+use crate::{Error, Headers, Message, Scope, Subject, SubjectFilter};
 
 /// The telemetry of one transport or route. Does nothing: the feature `telemetry` is off.
 #[derive(Debug, Clone)]
@@ -42,6 +42,11 @@ impl Telemetry {
         let scope = if relation == Relation::Child { scope.until_deadline(headers) } else { scope };
         (scope, Processing(self))
     }
+
+    /// Begins to fetch messages.
+    pub fn receive(&self) -> Receiving<'_> {
+        Receiving(self)
+    }
 }
 
 /// A message that is being sent.
@@ -64,6 +69,20 @@ pub struct Processing<'t>(
 impl Processing<'_> {
     /// Does nothing.
     pub fn finish(self, _failure: Option<(&'static str, &dyn fmt::Display)>) {}
+}
+
+/// Messages that are being fetched.
+#[derive(Debug)]
+#[must_use = "call `finish` with the result"]
+pub struct Receiving<'t>(#[expect(dead_code, reason = "keeps the lifetime of the build with telemetry")] &'t Telemetry);
+
+impl Receiving<'_> {
+    /// Does nothing.
+    pub fn finish<'m, T: 'm, M>(self, _result: Result<M, &Error>)
+    where
+        M: Iterator<Item = &'m Message<T>>,
+    {
+    }
 }
 
 /// There is no context to make the current one.

@@ -10,22 +10,24 @@ pub const SYSTEM: &str = "messaging.system";
 pub const DESTINATION_NAME: &str = "messaging.destination.name";
 /// The route's filter.
 pub const DESTINATION_TEMPLATE: &str = "messaging.destination.template";
-/// The operation: `send`, `process`.
+/// The operation: `send`, `receive`, `process`.
 pub const OPERATION_NAME: &str = "messaging.operation.name";
-/// The kind of operation: `send`, `process`.
+/// The kind of operation: `send`, `receive`, `process`.
 pub const OPERATION_TYPE: &str = "messaging.operation.type";
 /// The business id.
 pub const MESSAGE_ID: &str = "messaging.message.id";
 /// The correlation id.
 pub const CONVERSATION_ID: &str = "messaging.message.conversation_id";
+/// How many messages a fetch brought.
+pub const BATCH_MESSAGE_COUNT: &str = "messaging.batch.message_count";
 /// The class of an error.
 pub const ERROR_TYPE: &str = "error.type";
 
 /// Messages sent, a counter.
 pub const SENT_MESSAGES: &str = "messaging.client.sent.messages";
-/// Messages delivered to handlers, a counter.
+/// Messages delivered to handlers or fetched, a counter.
 pub const CONSUMED_MESSAGES: &str = "messaging.client.consumed.messages";
-/// How long sending took, a histogram in seconds.
+/// How long sending or fetching took, a histogram in seconds.
 pub const OPERATION_DURATION: &str = "messaging.client.operation.duration";
 /// How long handling took, a histogram in seconds.
 pub const PROCESS_DURATION: &str = "messaging.process.duration";

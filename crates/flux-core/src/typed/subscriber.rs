@@ -59,7 +59,10 @@ where
     type Acker = W::Acker;
 
     async fn fetch(&self, max: usize, wait: Duration) -> Result<Batch<T, W::Acker>> {
-        let batch = self.wire.fetch(max, wait).await?;
+        let receiving = self.telemetry.receive();
+        let fetched = self.wire.fetch(max, wait).await;
+        receiving.finish(fetched.as_ref().map(|batch| batch.iter().flatten().map(|delivery| &delivery.message)));
+        let batch = fetched?;
         Ok(batch.into_iter().map(|item| decode(&self.codec, item?)).collect())
     }
 }
