@@ -21,6 +21,15 @@ pub enum Event<'e> {
         /// What is wrong with it.
         error: &'e Error,
     },
+    /// The handler of a [`DeliveryRoute`](crate::DeliveryRoute) failed. It settles by hand, so nobody else sees to the message.
+    Failed {
+        /// The subject it came under.
+        subject: &'e Subject,
+        /// The class of the failure: `retry`, `permanent`, `drop`, `panic`, `timeout`.
+        class: &'static str,
+        /// Why it failed.
+        reason: &'e str,
+    },
     /// A message was given up and stored as a dead letter.
     DeadLettered {
         /// The subject it came under.
@@ -58,6 +67,7 @@ impl fmt::Display for Event<'_> {
                 write!(f, "{error}")?;
                 std::error::Error::source(*error).map_or(Ok(()), |source| write!(f, ": {source}"))
             }
+            Self::Failed { subject, reason, .. } => write!(f, "the handler of `{subject}` failed: {reason}"),
             Self::DeadLettered { subject, reason, .. } => write!(f, "`{subject}` became a dead letter: {reason}"),
             Self::NotDeadLettered { subject, error: Some(error) } => {
                 write!(f, "`{subject}` was given up and could not be stored as a dead letter: {error}")

@@ -3,6 +3,8 @@
 mod answer;
 mod case;
 mod dead_letter;
+mod delivery_route;
+mod delivery_work;
 mod event;
 mod extract;
 mod fault;
@@ -35,6 +37,7 @@ mod stop;
 mod worker;
 
 pub use answer::{Answer, Answering, AnsweringReply, AnsweringRequests};
+pub use delivery_route::DeliveryRoute;
 pub use event::Event;
 pub use extract::{FromParts, FromRef, Parts, State, TokenError, Tokens};
 pub use handle::Handle;

@@ -20,6 +20,9 @@ pub(crate) fn log(route: &str, event: &Event<'_>) {
         Event::Broken { error } => {
             tracing::error!(target: TARGET, route, %error, "a delivery could not be made sense of");
         }
+        Event::Failed { subject, class, reason } => {
+            tracing::error!(target: TARGET, route, subject = subject.as_str(), class, reason, "the handler failed");
+        }
         Event::DeadLettered { subject, class: class @ "undecodable", .. } => {
             tracing::warn!(target: TARGET, route, subject = subject.as_str(), class, "became a dead letter");
         }

@@ -8,7 +8,8 @@ use flux_core::{BoxFuture, Instance, Result, SubjectFilter};
 
 use crate::shared::Shared;
 
-/// What [`Router::add`](crate::Router::add) takes: a [`Route`](crate::Route) or a [`RequestRoute`](crate::RequestRoute).
+/// What [`Router::add`](crate::Router::add) takes: a [`Route`](crate::Route), a [`RequestRoute`](crate::RequestRoute) or a
+/// [`DeliveryRoute`](crate::DeliveryRoute).
 pub trait AddRoute<S, L> {
     /// Checks the route and fits its handler with the router's state and layers.
     fn plan(self, state: S, layers: &L) -> Plan;

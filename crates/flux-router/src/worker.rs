@@ -9,6 +9,7 @@ use flux_core::{Delivery, Failure, Handler, Message, Reply, Result, Settle, Stag
 use futures_core::Stream;
 
 use crate::case::Case;
+use crate::delivery_work::DeliveryWork;
 use crate::fault::Fault;
 use crate::guard::{Acking, Ended, guard};
 use crate::key_order::{KeyOf, KeyOrder};
@@ -79,6 +80,25 @@ where
         work.counters.finish();
         pace.step();
     }
+}
+
+/// Hands deliveries to a handler that settles them, until the route is asked to stop.
+pub(crate) async fn deliveries<T, A, D, H>(work: DeliveryWork<H>, mut feed: Feed<D>) -> Result<()>
+where
+    T: Send + 'static,
+    A: Settle,
+    D: Stream<Item = Result<Delivery<T, A>>> + Send,
+    H: Stage<Delivery<T, A>, Error: Into<Failure>>,
+{
+    let (mut taken, mut pace) = (None, Pace::new(Arc::clone(&work.counters)));
+    while feed.next(&mut pace, |item| taken = Some(item)).await? {
+        let Some(item) = taken.take() else { continue };
+        work.counters.take();
+        work.handle(item).await;
+        work.counters.finish();
+        pace.step();
+    }
+    Ok(())
 }
 
 /// Answers requests until the route is asked to stop.

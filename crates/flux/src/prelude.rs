@@ -26,6 +26,6 @@ pub use flux_core::{
 #[cfg(feature = "signal")]
 pub use flux_router::shutdown_signal;
 #[cfg(feature = "router")]
-pub use flux_router::{Answer, FromRef, Ladder, RequestRoute, Route, Router, State, Tokens};
+pub use flux_router::{Answer, DeliveryRoute, FromRef, Ladder, RequestRoute, Route, Router, State, Tokens};
 #[cfg(feature = "stage")]
 pub use flux_stage::StageExt;

@@ -8,6 +8,7 @@ mod digits;
 mod double;
 
 mod answer;
+mod by_hand;
 mod check;
 mod drain;
 mod extract;
