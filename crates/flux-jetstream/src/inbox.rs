@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use async_nats::client::Client;
 use async_nats::message::OutboundMessage;
@@ -31,8 +31,10 @@ pub(crate) struct Inbox {
     waiting: VecDeque<Arrival>,
     open: usize,
     pin: Option<String>,
-    /// The subscriber is at rest: it waits for the next arrival, and nothing waits for it.
-    pub(crate) parked: bool,
+    /// How many messages were handed over.
+    handed: u64,
+    /// Whom the next arrival wakes, when the subscriber found nothing. It may have turned to something else since.
+    pub(crate) parked: Option<Waker>,
     /// Something came since this was last cleared.
     pub(crate) seen: bool,
 }
@@ -51,7 +53,8 @@ impl Inbox {
             waiting: VecDeque::new(),
             open: 0,
             pin: None,
-            parked: false,
+            handed: 0,
+            parked: None,
             seen: true,
         })
     }
@@ -66,12 +69,19 @@ impl Inbox {
         self.open = 0;
     }
 
+    /// How many messages were handed over so far.
+    pub(crate) fn handed(&self) -> u64 {
+        self.handed
+    }
+
     /// The next arrival.
     pub(crate) fn poll_arrival(&mut self, cx: &mut Context<'_>) -> Poll<Arrival> {
-        match self.waiting.pop_front() {
-            Some(arrival) => Poll::Ready(arrival),
-            None => self.poll_fresh(cx),
-        }
+        let arrival = match self.waiting.pop_front() {
+            Some(arrival) => arrival,
+            None => ready!(self.poll_fresh(cx)),
+        };
+        self.handed += u64::from(matches!(arrival, Arrival::Message(_)));
+        Poll::Ready(arrival)
     }
 
     fn poll_fresh(&mut self, cx: &mut Context<'_>) -> Poll<Arrival> {
@@ -122,9 +132,11 @@ impl Inbox {
         Poll::Ready(sent)
     }
 
-    /// Takes in what has arrived, and tells where each message that waits wants its settlement.
-    pub(crate) fn take_in(&mut self, cx: &mut Context<'_>) -> Vec<async_nats::Subject> {
-        while let Poll::Ready(arrival) = self.poll_fresh(cx) {
+    /// Takes in what has arrived, and tells where each message that waits wants its settlement. Who is woken by the next arrival
+    /// stays so.
+    pub(crate) fn take_in(&mut self) -> Vec<async_nats::Subject> {
+        let waker = self.parked.clone().unwrap_or_else(|| Waker::noop().clone());
+        while let Poll::Ready(arrival) = self.poll_fresh(&mut Context::from_waker(&waker)) {
             let ended = matches!(arrival, Arrival::End);
             self.waiting.push_back(arrival);
             if ended {

@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Waker};
 use std::time::Duration;
 
 use flux_core::next;
@@ -29,14 +28,14 @@ pub(crate) fn lock(inbox: &Mutex<Inbox>) -> MutexGuard<'_, Inbox> {
 /// Where other members share the consumer, it also asks the server now and then how far all of them are.
 ///
 /// Few messages wait long: see [`Pace`](crate::pace::Pace). This is for those that were taken ahead of handlers that have
-/// since become slow.
+/// since become slow, and for those that came when nobody polled any more.
 pub(crate) fn keep_alive(inbox: Weak<Mutex<Inbox>>, ledger: Arc<Ledger>, consumer: WeakConsumer, ack_wait: Duration) {
     let beat = (ack_wait / 3).max(Duration::from_millis(10));
     tokio::spawn(async move {
-        let (mut settled, mut asked) = (ledger.settled(), Instant::now());
+        let (mut queue, mut asked) = (Queue::default(), Instant::now());
         loop {
             sleep(beat).await;
-            let Some(waiting) = waiting(&inbox) else { return };
+            let Some((waiting, handed)) = waiting(&inbox) else { return };
             if ledger.is_shared() && asked.elapsed() >= ASKED_EVERY {
                 asked = Instant::now();
                 let Some(consumer) = consumer.upgrade() else { return };
@@ -44,10 +43,7 @@ pub(crate) fn keep_alive(inbox: Weak<Mutex<Inbox>>, ledger: Arc<Ledger>, consume
                     ledger.learn(floor);
                 }
             }
-            let before = std::mem::replace(&mut settled, ledger.settled());
-            // When more were settled than wait, none of those has waited for a whole beat.
-            let turned_over = usize::try_from(settled - before).unwrap_or(usize::MAX) > waiting.len();
-            if turned_over {
+            if queue.is_turned_over(Queue { waiting: waiting.len() as u64, handed }) {
                 continue;
             }
             for reply in waiting {
@@ -58,14 +54,30 @@ pub(crate) fn keep_alive(inbox: Weak<Mutex<Inbox>>, ledger: Arc<Ledger>, consume
     });
 }
 
-/// Where the messages that wait want their settlements; `None` when the subscription is gone.
-fn waiting(inbox: &Weak<Mutex<Inbox>>) -> Option<Vec<async_nats::Subject>> {
+/// What is known of an inbox at a beat.
+#[derive(Debug, Default)]
+struct Queue {
+    /// Messages that wait.
+    waiting: u64,
+    /// Messages that were handed over so far.
+    handed: u64,
+}
+
+impl Queue {
+    /// Whether nothing that waits `now` has waited since the beat before, and at that speed nothing will until the next one.
+    fn is_turned_over(&mut self, now: Self) -> bool {
+        let before = std::mem::replace(self, now);
+        // An inbox that was made anew counts from 0.
+        let gone = self.handed.saturating_sub(before.handed);
+        gone >= before.waiting && gone >= self.waiting
+    }
+}
+
+/// Where the messages that wait want their settlements, and how many were handed over; `None` when the subscription is gone.
+fn waiting(inbox: &Weak<Mutex<Inbox>>) -> Option<(Vec<async_nats::Subject>, u64)> {
     let inbox = inbox.upgrade()?;
     let mut inbox = lock(&inbox);
-    if inbox.parked {
-        return Some(Vec::new());
-    }
-    Some(inbox.take_in(&mut Context::from_waker(Waker::noop())))
+    Some((inbox.take_in(), inbox.handed()))
 }
 
 /// Gives back what was taken and not handed over, so that others need not wait for it.
@@ -91,4 +103,20 @@ pub(crate) fn give_back(inbox: Arc<Mutex<Inbox>>, ledger: Arc<Ledger>) {
             let _ = ledger.nak(reply).await;
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_waited_for_a_beat_is_kept_alive_however_much_was_handed_over() {
+        let mut queue = Queue::default();
+        assert!(!queue.is_turned_over(Queue { waiting: 500, handed: 0 }), "nobody takes them");
+        assert!(!queue.is_turned_over(Queue { waiting: 240, handed: 260 }), "240 of the 500 are still there");
+        assert!(!queue.is_turned_over(Queue { waiting: 300, handed: 510 }), "at this speed, some will stay");
+        assert!(queue.is_turned_over(Queue { waiting: 300, handed: 810 }), "all 300 are others");
+        assert!(!queue.is_turned_over(Queue { waiting: 10, handed: 3 }), "a new inbox");
+        assert!(queue.is_turned_over(Queue { waiting: 0, handed: 13 }));
+    }
 }

@@ -119,9 +119,7 @@ impl JsDeliveries {
         let wait = config.least_wait();
         // A delivery that is given back counts; where there is but one, none may be taken ahead.
         let most = if config.max_deliver() == Some(1) && wait.is_some() { 1 } else { config.max_prefetch };
-        if let Some(wait) = wait
-            && most > 1
-        {
+        if let Some(wait) = wait {
             keep_alive(Arc::downgrade(&session.inbox), Arc::clone(&session.ledger), consumer.downgrade(), wait);
         }
         Ok(Self {
@@ -158,7 +156,7 @@ impl JsDeliveries {
             }
             let inbox = Arc::clone(&self.session.inbox);
             let mut inbox = lock(&inbox);
-            inbox.parked = false;
+            inbox.parked = None;
             match inbox.poll_arrival(cx) {
                 Poll::Ready(Arrival::Message(native)) if !self.follows(&native) => {
                     self.lost("messages were lost on the way".to_owned());
@@ -217,7 +215,7 @@ impl JsDeliveries {
                 Poll::Ready(Ok(())) => {}
             }
         }
-        inbox.parked = true;
+        inbox.parked = Some(cx.waker().clone());
         while self.tick.as_mut().poll(cx).is_ready() {
             self.tick.as_mut().reset(Instant::now() + TICK);
             let connects = connects(&self.session.consumer);

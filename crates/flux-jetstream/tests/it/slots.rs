@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use flux_core::{Consumer as _, Delivery, Failure, Message, QueueSubscriber as _};
-use flux_jetstream::{ConsumerConfig, JsStream};
+use flux_jetstream::{ConsumerConfig, JsConsumer, JsDeliveries, JsStream, StreamBus as _};
 use flux_router::{Route, Router};
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::time::sleep;
 
 use crate::{listen, put, stream, take, text};
@@ -15,9 +16,63 @@ use crate::{listen, put, stream, take, text};
 const SECOND: Duration = Duration::from_secs(1);
 
 async fn fill(stream: &JsStream, messages: u32) {
-    for number in 0..messages {
-        put(stream, "orders.a", &number.to_string()).await.unwrap();
+    let numbered = |number: u32| Message::new("orders.a", Bytes::from(number.to_string())).unwrap();
+    let receipts = stream.publish_all(futures_util::stream::iter((0..messages).map(numbered)), 100).await.unwrap();
+    assert!(receipts.all(async |receipt| receipt.is_ok()).await);
+}
+
+/// Waits until the server has three times repeated a message that nobody settles: then all that is not kept alive is overdue.
+async fn three_ack_waits(stream: &JsStream) {
+    let clock = ConsumerConfig::ephemeral().with_ack_wait(SECOND).with_max_prefetch(1);
+    let mut clock = listen(&stream.consumer(clock).await.unwrap()).await;
+    while take(&mut clock).await.metadata.delivered != Some(4) {}
+}
+
+/// Settles at once, until the subscription has taken hundreds ahead; returns how many were settled.
+async fn settle_fast(consumer: &JsConsumer, deliveries: &mut JsDeliveries) -> u32 {
+    for round in 1..=20 {
+        for _ in 0..200 {
+            take(deliveries).await.ack().await.unwrap();
+        }
+        if consumer.info().await.unwrap().ack_pending >= 200 {
+            return round * 200;
+        }
     }
+    panic!("fast handlers get one at a time");
+}
+
+#[tokio::test]
+async fn what_was_taken_ahead_of_a_handler_that_hangs_is_not_delivered_again() {
+    let stream = stream().await;
+    fill(&stream, 5_000).await;
+    let consumer = stream.consumer(ConsumerConfig::durable("d").with_ack_wait(SECOND)).await.unwrap();
+    let mut deliveries = listen(&consumer).await;
+    let settled = settle_fast(&consumer, &mut deliveries).await;
+    three_ack_waits(&stream).await;
+    // To another member, the server would first deliver again what is overdue.
+    let fetched = consumer.fetch(10, SECOND).await.unwrap();
+    for taken in fetched.into_iter().map(Result::unwrap) {
+        assert_eq!(taken.metadata.delivered, Some(1), "{}", text(&taken));
+        taken.ack().await.unwrap();
+    }
+    for _ in settled + 10..5_000 {
+        let taken = take(&mut deliveries).await;
+        assert_eq!(taken.metadata.delivered, Some(1), "{}", text(&taken));
+        taken.ack().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_comes_when_nobody_waits_any_more_is_not_delivered_again() {
+    let stream = stream().await;
+    let consumer = stream.consumer(ConsumerConfig::durable("d").with_ack_wait(SECOND)).await.unwrap();
+    let mut deliveries = listen(&consumer).await;
+    // It asks, and then the route is paused, or the caller does something else.
+    assert!(take(&mut deliveries).now_or_never().is_none());
+    put(&stream, "orders.a", "1").await.unwrap();
+    three_ack_waits(&stream).await;
+    assert!(consumer.fetch(1, Duration::ZERO).await.unwrap().is_empty(), "another member is given it");
+    assert_eq!(take(&mut deliveries).await.metadata.delivered, Some(1));
 }
 
 /// Runs a route of two workers over `messages`, each handled in the time that `takes` says, and counts the deliveries.
