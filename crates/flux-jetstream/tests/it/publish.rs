@@ -5,7 +5,9 @@ use std::time::{Duration, Instant, SystemTime};
 use async_nats::HeaderMap;
 use bytes::Bytes;
 use flux_core::{ErrorKind, Message, Publisher as _, header, subject};
-use flux_jetstream::{ConsumerConfig, Discard, JsStream, PublishOptions, Schedule, Stored};
+use flux_jetstream::{ConsumerConfig, Discard, JetStream, JsStream, PublishOptions, Schedule, Stored};
+use flux_nats::Nats;
+use flux_nats_server::Server;
 
 use crate::{config, jetstream, listen, put, stream, take, text};
 
@@ -27,6 +29,27 @@ async fn the_receipt_tells_stream_place_and_duplicate() {
     let again = stream.send(message("one").with_id("1").unwrap()).await.unwrap();
     assert_eq!(receipt(again), ("orders".into(), 1, true));
     assert_eq!(stream.info().await.unwrap().messages, 2);
+}
+
+#[tokio::test]
+async fn what_has_an_id_is_sent_again_when_its_answer_does_not_come_and_nothing_else_is() {
+    let server = Server::builder().with_jetstream().start().await.unwrap();
+    let nats = Nats::new(async_nats::connect(server.url()).await.unwrap());
+    let jetstream = JetStream::new(nats).with_timeout(Duration::from_secs(1));
+    let stream = jetstream.stream(config()).await.unwrap();
+    server.pause().await.unwrap();
+    // The one without an id is sent last; when its time is up, so was that of the other one's first attempt.
+    let known = stream.send(Message::new("orders.known", Bytes::new()).unwrap().with_id("1").unwrap());
+    let unknown = async {
+        let error = put(&stream, "orders.unknown", "").await.unwrap_err();
+        server.resume().await.unwrap();
+        error.kind()
+    };
+    let (known, unknown) = futures_util::future::join(known, unknown).await;
+    assert_eq!((known.unwrap().sequence, unknown), (1, ErrorKind::TimedOut));
+    // What was sent while the server stood still it has read by now, in that order.
+    assert_eq!(stream.purge("orders.known").await.unwrap(), 1, "the id keeps it from being stored twice");
+    assert_eq!(stream.purge("orders.unknown").await.unwrap(), 1, "it was sent once");
 }
 
 #[tokio::test]
@@ -104,6 +127,11 @@ async fn a_rollup_replaces_what_was_before() {
     let rollup = PublishOptions::new().with_rollup_of_subject();
     stream.send(rollup.apply(message("sum")).unwrap()).await.unwrap();
     assert_eq!(stream.info().await.unwrap().messages, 1);
+    put(&stream, "orders.other", "x").await.unwrap();
+    stream.send(rollup.apply(message("sum")).unwrap()).await.unwrap();
+    assert_eq!(stream.info().await.unwrap().messages, 2, "another subject's messages stay");
+    stream.send(PublishOptions::new().with_rollup_of_all().apply(message("all")).unwrap()).await.unwrap();
+    assert_eq!(stream.info().await.unwrap().messages, 1);
 }
 
 #[tokio::test]
@@ -120,6 +148,33 @@ async fn a_scheduled_message_comes_when_it_is_due_under_its_target() {
     // The server's timer is as exact as its clock's ticks.
     let early = due.duration_since(SystemTime::now()).unwrap_or_default();
     assert!(early < Duration::from_millis(100), "it came {early:?} too early");
+}
+
+#[tokio::test]
+async fn a_schedule_that_repeats_delivers_again_and_again() {
+    let stream = jetstream().await.stream(config().with_schedules()).await.unwrap();
+    for (schedule, name) in
+        [(Schedule::Every(Duration::from_secs(1)), "every"), (Schedule::Cron("* * * * * *".into()), "cron")]
+    {
+        let target = flux_core::Subject::new(&format!("orders.due.{name}")).unwrap();
+        let again = PublishOptions::new().with_schedule(schedule, target.clone());
+        let message = Message::new(&*format!("orders.again.{name}"), Bytes::from_static(b"again")).unwrap();
+        stream.send(again.apply(message).unwrap()).await.unwrap();
+        let consumer = stream.consumer(ConsumerConfig::ephemeral().with_filter(target.as_str())).await.unwrap();
+        let mut deliveries = listen(&consumer).await;
+        let mut times = Vec::new();
+        for _ in 0..3 {
+            let taken = take(&mut deliveries).await;
+            assert_eq!(text(&taken), "again");
+            times.extend(taken.metadata.time);
+        }
+        for pair in times.windows(2) {
+            let apart = pair[1].duration_since(pair[0]).unwrap();
+            assert!(apart > Duration::from_millis(500) && apart < Duration::from_secs(3), "{name}: {apart:?} apart");
+        }
+        // Without its schedule, nothing more comes.
+        stream.purge(&format!("orders.again.{name}")).await.unwrap();
+    }
 }
 
 #[tokio::test]
