@@ -1,9 +1,13 @@
-//! Each published crate with no feature, with each alone, and with all of them.
+//! Each published crate with no feature, with each alone, and with all of them; and the tests of what lacks a feature.
 
 use crate::cargo::Cargo;
 use crate::failure::Failure;
 use crate::step::{Checked, Outcome};
+use crate::test;
 use crate::workspace::{Package, Workspace};
+
+/// The crates, test programs and tests that are there only without a feature, so that `cargo xtask test` has none of them.
+const LACKING: &[(&str, &str, &str)] = &[("flux-nats", "it", "secure::without_")];
 
 /// The step. It is clippy that checks, because plain `cargo check` cannot fail on the warnings
 /// that a missing feature brings, such as an import that nothing uses.
@@ -19,8 +23,21 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome {
             complaints.extend(command.run().err().map(|failure| failure.to_string()));
         }
     }
+    for lacking in LACKING {
+        count += 1;
+        complaints.extend(without(*lacking).err().map(|failure| failure.to_string()));
+    }
     Failure::unless_empty(complaints)?;
     Ok(Checked { count, what: "sets of features" })
+}
+
+/// Runs the tests of what a crate does without its features.
+fn without((package, target, tests): (&str, &str, &str)) -> Result<(), Failure> {
+    let command = Cargo::new(["test", "-p", package, "--no-default-features", "--test", target, "--", tests]);
+    match test::count(command)?.count {
+        0 => Err(format!("{package} has no test `{tests}` without its features").into()),
+        _ => Ok(()),
+    }
 }
 
 /// A feature whose name begins with `_` is a part of others, and nobody turns it on alone.
