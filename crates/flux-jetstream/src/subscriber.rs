@@ -205,6 +205,8 @@ impl JsDeliveries {
     /// Nothing is there. Makes sure that something is asked for, and waits; ready when there is something to look at.
     fn poll_rest(&mut self, inbox: &mut Inbox, cx: &mut Context<'_>) -> Poll<()> {
         if inbox.ahead() == 0 {
+            // Nothing is on its way that another connection could have brought.
+            self.connects = connects(&self.session.consumer);
             let target = self.pace.target(self.session.ledger.settled(), Instant::now());
             match self.poll_ask(inbox, target, cx) {
                 Poll::Pending => return Poll::Pending,
@@ -221,12 +223,8 @@ impl JsDeliveries {
             let connects = connects(&self.session.consumer);
             self.silent = if std::mem::take(&mut inbox.seen) { 0 } else { self.silent + 1 };
             if self.connects != connects {
-                // The server has forgotten the requests of the connection before.
-                self.connects = connects;
-                inbox.forget_requests();
-                if self.expected.is_some() {
-                    self.lost("the connection was lost, and messages with it".to_owned());
-                }
+                // The server has forgotten the requests of the connection before, and perhaps the consumer.
+                self.lost("the connection was lost, and what was asked for with it".to_owned());
                 return Poll::Ready(());
             }
             if self.silent >= SILENT_TICKS {
@@ -255,6 +253,7 @@ impl JsDeliveries {
     fn go_on(&mut self, rebuilt: Result<rebuild::Rebuilt>) -> Result<()> {
         let rebuild::Rebuilt { inbox, recreated } = rebuilt?;
         let consumer = &self.session.consumer;
+        self.connects = connects(consumer);
         if recreated {
             // What still waits belongs to the consumer that is gone; its successor delivers it again.
             self.session.ledger.forget();

@@ -1,32 +1,43 @@
-//! A stream with three replicas outlives its leader.
+//! A stream with three replicas outlives its leader, and so does a consumer.
 
 use std::collections::BTreeSet;
+use std::pin::Pin;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
-use flux_core::{Message, Publisher as _, subject};
-use flux_jetstream::{ConsumerConfig, JetStream, JsStream};
+use flux_core::{Message, Publisher as _, next, subject};
+use flux_jetstream::{ConsumerConfig, Event, JetStream, JsStream};
 use flux_nats::Nats;
 use flux_nats_server::Cluster;
+use futures_util::FutureExt as _;
 
 use crate::{config, listen, take, text};
 
 const MESSAGES: u32 = 300;
 
-async fn leader(stream: &JsStream) -> String {
+async fn raw(stream: &JsStream) -> async_nats::jetstream::stream::Stream {
     let client = stream.jetstream().nats().client().clone();
-    let raw = async_nats::jetstream::new(client).get_stream(stream.name()).await.unwrap();
-    raw.cached_info().cluster.clone().unwrap().leader.unwrap()
+    async_nats::jetstream::new(client).get_stream(stream.name()).await.unwrap()
 }
 
-#[tokio::test]
-async fn what_was_stored_is_handled_although_the_leader_is_killed() {
+async fn leader(stream: &JsStream) -> String {
+    raw(stream).await.cached_info().cluster.clone().unwrap().leader.unwrap()
+}
+
+/// Three servers, and a stream that all of them keep.
+async fn three() -> (Cluster, JsStream) {
     let cluster = Cluster::of(3).with_jetstream().start().await.unwrap();
     let urls: Vec<_> = cluster.servers().iter().map(|server| server.url().to_owned()).collect();
     let nats = Nats::new(async_nats::connect(urls).await.unwrap());
     let jetstream = JetStream::new(nats).with_timeout(Duration::from_secs(2));
     let stream = jetstream.stream(config().with_replicas(3)).await.unwrap();
+    (cluster, stream)
+}
+
+#[tokio::test]
+async fn what_was_stored_is_handled_although_the_leader_is_killed() {
+    let (cluster, stream) = three().await;
     let consumer = stream.consumer(ConsumerConfig::durable("d").with_ack_wait(Duration::from_secs(3))).await.unwrap();
     let mut deliveries = listen(&consumer).await;
     let stored = Mutex::new(BTreeSet::new());
@@ -59,4 +70,29 @@ async fn what_was_stored_is_handled_although_the_leader_is_killed() {
         u64::from(MESSAGES),
         "ids keep a second attempt from being stored"
     );
+}
+
+#[tokio::test]
+async fn a_consumer_that_loses_its_leader_is_told_and_goes_on() {
+    let (cluster, stream) = three().await;
+    let consumer = stream.consumer(ConsumerConfig::durable("d")).await.unwrap();
+    let mut events = stream.jetstream().events();
+    let mut deliveries = listen(&consumer).await;
+    // It has asked the leader, and asks nobody else until it notices.
+    assert!(take(&mut deliveries).now_or_never().is_none());
+    stream.jetstream().nats().flush().await.unwrap();
+    let info = raw(&stream).await.consumer_info("d").await.unwrap();
+    cluster.server(&info.cluster.unwrap().leader.unwrap()).unwrap().kill().await.unwrap();
+    let publishes = async {
+        let lost = next(Pin::new(&mut events)).await.unwrap();
+        let rebuilt = next(Pin::new(&mut events)).await.unwrap();
+        let message = Message::to(subject!("orders.new"), Bytes::from_static(b"1")).with_id("1").unwrap();
+        while stream.send(message.clone()).await.is_err() {}
+        (lost, rebuilt)
+    };
+    let both = futures_util::future::join(take(&mut deliveries), publishes);
+    let (taken, (lost, rebuilt)) = tokio::time::timeout(Duration::from_secs(60), both).await.unwrap();
+    assert_eq!(text(&taken), "1");
+    assert!(matches!(&lost, Event::Lost { consumer, .. } if &**consumer == "d"), "{lost:?}");
+    assert!(matches!(&rebuilt, Event::Rebuilt { recreated: false, .. }), "{rebuilt:?}");
 }

@@ -1,17 +1,21 @@
 //! What breaks is rebuilt, reported, and goes on where it was.
 
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::time::Duration;
 
-use flux_core::{ErrorKind, next};
+use bytes::Bytes;
+use flux_core::{ErrorKind, Message, Publisher as _, next};
 use flux_jetstream::{ConsumerConfig, Event, Events, JetStream, JsStream};
 use flux_nats::Nats;
 use flux_nats_server::Server;
+use futures_util::FutureExt as _;
 
 use crate::{config, listen, put, stream, take, text};
 
 async fn event(events: &mut Events) -> Event {
-    next(Pin::new(events)).await.unwrap()
+    let event = tokio::time::timeout(Duration::from_secs(60), next(Pin::new(events)));
+    event.await.expect("nothing is told").unwrap()
 }
 
 async fn alone() -> (Server, JsStream) {
@@ -132,9 +136,8 @@ async fn a_restart_of_the_server_is_survived() {
     server.start().await.unwrap();
     let publishes = async {
         // With an id, the message is sent again until the stream is back.
-        let message =
-            flux_core::Message::new("orders.a", bytes::Bytes::from_static(b"3")).unwrap().with_id("3").unwrap();
-        flux_core::Publisher::send(&stream, message).await.unwrap()
+        let message = Message::new("orders.a", Bytes::from_static(b"3")).unwrap().with_id("3").unwrap();
+        stream.send(message).await.unwrap()
     };
     let takes = async {
         for deliveries in [&mut durable, &mut ephemeral] {
@@ -153,6 +156,40 @@ async fn a_restart_of_the_server_is_survived() {
         }
     };
     futures_util::future::join(publishes, takes).await;
+}
+
+#[tokio::test]
+async fn a_restart_of_the_server_is_told_for_each_subscription_that_waits() {
+    let (server, stream) = alone().await;
+    let mut events = stream.jetstream().events();
+    let durable = stream.consumer(ConsumerConfig::durable("d")).await.unwrap();
+    let ephemeral = stream.consumer(ConsumerConfig::ephemeral()).await.unwrap();
+    let names = BTreeSet::from([durable.name(), ephemeral.name()]);
+    let (mut one, mut two) = (listen(&durable).await, listen(&ephemeral).await);
+    // Each has asked before the server goes, and asks nothing more until it notices.
+    assert!(take(&mut one).now_or_never().is_none());
+    assert!(take(&mut two).now_or_never().is_none());
+    stream.jetstream().nats().flush().await.unwrap();
+    server.kill().await.unwrap();
+    server.start().await.unwrap();
+    let publishes = async {
+        let message = Message::new("orders.a", Bytes::from_static(b"1")).unwrap().with_id("1").unwrap();
+        stream.send(message).await.unwrap()
+    };
+    let both = futures_util::future::join3(publishes, take(&mut one), take(&mut two));
+    let (_, one, two) = tokio::time::timeout(Duration::from_secs(60), both).await.unwrap();
+    assert_eq!((text(&one).as_str(), text(&two).as_str()), ("1", "1"));
+    let (mut lost, mut rebuilt) = (BTreeSet::new(), 0);
+    while rebuilt < 2 {
+        match event(&mut events).await {
+            Event::Lost { consumer, .. } => {
+                lost.insert(consumer);
+            }
+            Event::Rebuilt { .. } => rebuilt += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(lost, names);
 }
 
 #[tokio::test]
