@@ -144,6 +144,38 @@ async fn a_replay_brings_what_is_there_in_order_and_stops() {
     assert!(replayed(&stream, Replay::all()).await.is_empty());
 }
 
+/// Deletes every consumer of the stream.
+async fn delete_consumers(stream: &JsStream) {
+    let client = stream.jetstream().nats().client();
+    let raw = async_nats::jetstream::new(client.clone()).get_stream(stream.name()).await.unwrap();
+    let names: Vec<_> = raw.consumer_names().collect().await;
+    for name in names {
+        raw.delete_consumer(&name.unwrap()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_replay_brings_each_message_once_though_consumer_and_connection_are_lost() {
+    let server = Server::builder().with_jetstream().start().await.unwrap();
+    let stream = JetStream::connect(server.url()).await.unwrap().stream(config()).await.unwrap();
+    let all = futures_util::stream::iter((1..=2_000).map(numbered));
+    assert!(stream.publish_all(all, 100).await.unwrap().all(async |receipt| receipt.is_ok()).await);
+    let seen = Mutex::new(Vec::new());
+    let handler = async |message: Message<Bytes>| {
+        let number = std::str::from_utf8(&message.payload).unwrap().parse::<u64>().unwrap();
+        seen.lock().unwrap().push(number);
+        match number {
+            700 => delete_consumers(&stream).await,
+            1_300 => server.restart().await.unwrap(),
+            _ => {}
+        }
+        Ok::<(), Failure>(())
+    };
+    let done = stream.replay(Replay::all(), handler).await.unwrap();
+    assert_eq!((done.messages, done.last_sequence), (2_000, 2_000));
+    assert!(seen.into_inner().unwrap().into_iter().eq(1..=2_000));
+}
+
 #[tokio::test]
 async fn a_replay_leaves_out_what_comes_meanwhile() {
     let stream = filled(3).await;
@@ -189,12 +221,7 @@ async fn ordered_reading_survives_the_loss_of_its_consumer() {
         let taken = next(std::pin::Pin::new(&mut deliveries)).await.unwrap().unwrap();
         assert_eq!(taken.metadata.sequence, Some(expected));
         if expected == 700 {
-            let client = stream.jetstream().nats().client();
-            let raw = async_nats::jetstream::new(client.clone()).get_stream("orders").await.unwrap();
-            let names: Vec<_> = raw.consumer_names().collect().await;
-            for name in names {
-                raw.delete_consumer(&name.unwrap()).await.unwrap();
-            }
+            delete_consumers(&stream).await;
         }
     }
 }
