@@ -9,7 +9,8 @@ use crate::format::shown;
 
 /// Writes with `C`, and reads whatever codec of serde's types wrote a payload, as its content type says.
 ///
-/// For a stream that several programs write to, or that changes its encoding. A payload without content type is read with `C`.
+/// For a stream that several programs write to, or that changes its encoding. A payload without content type is read with `C`, and
+/// so is one whose content type is none of theirs, if `C` reads that.
 ///
 /// The codecs it knows are those whose features are on; `Auto` without them reads nothing but what `C` wrote.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -68,9 +69,9 @@ impl<T: Serialize + DeserializeOwned, C: Codec<T>> Codec<T> for Auto<C> {
     }
 
     fn decode_as(&self, content_type: Option<&str>, payload: &Bytes) -> Result<T> {
-        let Some(found) = content_type else { return self.writer.decode(payload) };
+        let Some(found) = content_type else { return self.writer.decode_as(None, payload) };
         if flux_core::same_media_type(found, self.writer.content_type()) {
-            return self.writer.decode(payload);
+            return self.writer.decode_as(content_type, payload);
         }
         macro_rules! try_each {
             ($($feature:literal => $codec:path;)*) => {
@@ -78,6 +79,10 @@ impl<T: Serialize + DeserializeOwned, C: Codec<T>> Codec<T> for Auto<C> {
                 if <$codec as crate::Format<T>>::CONTENT_TYPES.iter().any(|known| flux_core::same_media_type(found, known)) {
                     return $codec.with_limit(self.writer.limit().unwrap_or(crate::DEFAULT_LIMIT)).decode(payload);
                 })*
+                // Last, because a writer may read more than it writes: other names of the same, or anything, as `Raw` does.
+                if self.writer.reads(found) {
+                    return self.writer.decode_as(content_type, payload);
+                }
                 let mut known = vec![self.writer.content_type()];
                 $(#[cfg(feature = $feature)]
                 known.extend_from_slice(<$codec as crate::Format<T>>::CONTENT_TYPES);)*

@@ -43,9 +43,11 @@ pub trait Format<T>: Send + Sync {
         Ok(Bytes::copy_from_slice(scratch))
     }
 
-    /// Whether payloads of every content type are taken.
-    fn reads_any(&self) -> bool {
-        false
+    /// Whether payloads of this content type are read.
+    ///
+    /// Provided: those of [`CONTENT_TYPES`](Self::CONTENT_TYPES), whatever their parameters.
+    fn accepts(&self, content_type: &str) -> bool {
+        Self::CONTENT_TYPES.iter().any(|known| same_media_type(content_type, known))
     }
 }
 
@@ -90,7 +92,7 @@ impl<T, F: Format<T>> Codec<T> for Limited<F> {
     }
 
     fn reads(&self, content_type: &str) -> bool {
-        self.format.reads_any() || F::CONTENT_TYPES.iter().any(|known| same_media_type(content_type, known))
+        self.format.accepts(content_type)
     }
 
     fn decode_as(&self, content_type: Option<&str>, payload: &Bytes) -> Result<T> {

@@ -28,7 +28,7 @@ impl Format<Bytes> for Raw {
         Ok(value)
     }
 
-    fn reads_any(&self) -> bool {
+    fn accepts(&self, _content_type: &str) -> bool {
         true
     }
 }
@@ -49,7 +49,7 @@ impl Format<Vec<u8>> for Raw {
         Ok(value.into())
     }
 
-    fn reads_any(&self) -> bool {
+    fn accepts(&self, _content_type: &str) -> bool {
         true
     }
 }
