@@ -166,3 +166,51 @@ fn the_error_names_the_type_and_its_source_the_place() {
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert!(source.contains("line 1 column 14"), "{source}");
 }
+
+/// Eight mebibytes, written out: the bound that the documentation names.
+const BOUND: usize = 8_388_608;
+
+/// Without `with_limit`, `codec` reads and writes a payload of 8 MiB and none of a byte more. `of` makes a value from its text.
+fn check_default_bound<T: Debug + Clone + PartialEq, C>(codec: C, of: impl Fn(String) -> T)
+where
+    C: Codec<T> + Format<T> + Copy,
+{
+    let name = std::any::type_name::<C>();
+    let unbounded = flux_codec::Limited::new(codec, usize::MAX);
+    // What a codec adds to so long a text is as long for all of these lengths.
+    let added = written(&unbounded, &of("x".repeat(BOUND))).len() - BOUND;
+    let [fits, over] = [BOUND, BOUND + 1].map(|length| of("x".repeat(length - added)));
+
+    let payload = codec.to_bytes(fits.clone(), &mut Vec::new()).unwrap();
+    assert_eq!((payload.len(), &written(&codec, &fits)), (BOUND, &payload), "{name}");
+    assert!(codec.decode(&payload).unwrap() == fits, "{name}");
+    assert_eq!(Codec::<T>::limit(&codec), Some(BOUND), "{name}");
+
+    let payload = written(&unbounded, &over);
+    assert_eq!(payload.len(), BOUND + 1, "{name}");
+    let noise = Bytes::from(vec![0xc1; BOUND + 1]);
+    for refused in [
+        codec.decode(&payload).unwrap_err(),
+        // Not parsed: what it would be read as is another error.
+        codec.decode(&noise).unwrap_err(),
+        codec.decode_as(Some(Codec::<T>::content_type(&codec)), &noise).unwrap_err(),
+        codec.encode(&over, &mut Vec::new()).unwrap_err(),
+        codec.to_bytes(over, &mut Vec::new()).unwrap_err(),
+    ] {
+        assert_eq!(refused.kind(), ErrorKind::TooLarge, "{name}: {refused}");
+    }
+}
+
+#[test]
+fn the_bound_is_eight_mebibytes_unless_another_is_set() {
+    check_default_bound(Json, |text| text);
+    check_default_bound(Cbor, |text| text);
+    check_default_bound(MsgPack, |text| text);
+    check_default_bound(Postcard, |text| text);
+    check_default_bound(Bincode, |text| text);
+    check_default_bound(Text, |text| text);
+    check_default_bound(Raw, Bytes::from);
+    check_default_bound(Raw, String::into_bytes);
+    check_default_bound(Protobuf, |text| Proto { number: 0, text, inner: None });
+    assert_eq!(Codec::<Sample>::limit(&Auto::new(Json)), Some(BOUND));
+}
