@@ -32,7 +32,8 @@ where
         let result = self.wire.ask(Message { subject: subject.clone(), headers, payload }).await;
         sending.finish(result.as_ref().map(drop));
         let response = result?;
-        match Codec::<Resp>::decode_as(&self.codec, response.headers.content_type(), &response.payload) {
+        let decode = || Codec::<Resp>::decode_as(&self.codec, response.headers.content_type(), &response.payload);
+        match caught(decode) {
             Ok(value) => Ok(response.map(|_| value)),
             Err(error) => Err(error.with_operation("decode the response of").with_subject(subject)),
         }

@@ -1,4 +1,4 @@
-//! A codec written by hand: whole numbers as decimal text, and none above a thousand.
+//! A codec written by hand: whole numbers as decimal text, and none above a thousand. It panics at nothing.
 
 use flux_core::{Bytes, Codec, Error, ErrorKind, Result, Typed};
 
@@ -9,6 +9,9 @@ pub(crate) struct Decimal;
 
 /// The largest number that is encoded.
 pub(crate) const LARGEST: u32 = 1_000;
+
+/// The longest payload that is decoded, in bytes.
+pub(crate) const LONGEST: usize = 16;
 
 impl Codec<u32> for Decimal {
     fn content_type(&self) -> &'static str {
@@ -24,6 +27,10 @@ impl Codec<u32> for Decimal {
     }
 
     fn decode(&self, payload: &Bytes) -> Result<u32> {
+        if payload.len() > LONGEST {
+            return Err(Error::new(ErrorKind::TooLarge, "no number is that long"));
+        }
+        assert!(!payload.is_empty(), "a number has digits");
         let text = std::str::from_utf8(payload).map_err(|error| Error::new(ErrorKind::Codec, "").with_source(error))?;
         text.parse().map_err(|error| Error::new(ErrorKind::Codec, "not a decimal number").with_source(error))
     }

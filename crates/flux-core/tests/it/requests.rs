@@ -10,7 +10,7 @@ use flux_core::{
 use futures_util::future::{Either, select};
 
 use crate::Numbers;
-use crate::number::{LARGEST, numbers};
+use crate::number::{LARGEST, LONGEST, numbers};
 
 /// Runs `asking` while `serving` serves.
 async fn during<T>(serving: impl Future<Output = Result<()>>, asking: impl Future<Output = T>) -> T {
@@ -93,6 +93,40 @@ async fn a_request_of_another_content_type_is_answered_as_such() {
     let request = request.with_header(header::CONTENT_TYPE, "text/csv").expect("valid");
     let answer = during(Responder::<u32, u32>::serve(&bus, "halve", halve), wire.ask(request)).await;
     assert_eq!(answer.expect_err("refused").remote().map(RemoteError::code), Some(RemoteError::CONTENT_TYPE));
+}
+
+#[tokio::test]
+async fn an_oversize_request_is_answered_as_such() {
+    for (zeros, code) in [(LONGEST, None), (LONGEST + 1, Some(RemoteError::TOO_LARGE))] {
+        let (wire, bus) = numbers();
+        let request = Message::to(subject!("halve"), Bytes::from(format!("{:0>zeros$}", 8)));
+        let answer = during(Responder::<u32, u32>::serve(&bus, "halve", halve), wire.ask(request)).await;
+        let error = answer.as_ref().err();
+        assert_eq!(error.and_then(Error::remote).map(RemoteError::code), code, "{zeros} bytes: {answer:?}");
+        assert!(error.is_none_or(|error| !error.is_retryable()));
+    }
+    assert_eq!(RemoteError::TOO_LARGE, "413", "as in HTTP");
+}
+
+#[tokio::test]
+async fn a_codec_that_panics_at_a_request_or_a_response_has_failed() -> Result<()> {
+    let (wire, bus) = numbers();
+    let request = Message::to(subject!("halve"), Bytes::new());
+    let answer = during(Responder::<u32, u32>::serve(&bus, "halve", halve), wire.ask(request)).await;
+    assert_eq!(answer.expect_err("no number").remote().map(RemoteError::code), Some(RemoteError::UNDECODABLE));
+
+    let requests = Responder::<Bytes, Bytes>::listen(&wire, "halve").await?;
+    let answering = async {
+        let request = next(Box::pin(requests).as_mut()).await.expect("a request")?;
+        request.acker.reply(Ok(Message::to(subject!("halve"), Bytes::new()))).await
+    };
+    let asking = Requester::<u32, u32>::request(&bus, "halve", 8);
+    let (answer, replied) = futures_util::future::join(asking, answering).await;
+    replied?;
+    let error = answer.expect_err("no number");
+    assert_eq!((error.kind(), error.subject()), (ErrorKind::Codec, Some(&subject!("halve"))));
+    assert!(error.to_string().contains("a number has digits"), "{error}");
+    Ok(())
 }
 
 #[tokio::test]
