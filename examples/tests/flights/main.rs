@@ -4,6 +4,7 @@
 
 mod arguments;
 mod input;
+mod server;
 mod signals;
 mod week;
 

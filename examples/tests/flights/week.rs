@@ -60,6 +60,10 @@ fn every_transport_and_concurrency_finds_the_same() {
         &["--json", "--transport", "stream", "--concurrency", "1"],
         &["--json", "--transport", "mem"],
         &["--json", "--transport", "mem", "--concurrency", "16"],
+        &["--json", "--transport", "nats"],
+        &["--json", "--transport", "nats", "--concurrency", "16"],
+        &["--json", "--transport", "jetstream"],
+        &["--json", "--transport", "jetstream", "--concurrency", "1"],
         &["--json", "--transport", "http"],
     ] {
         let report = report(&run(arguments, b""));
