@@ -21,6 +21,13 @@ pub enum FailureClass {
 }
 
 impl FailureClass {
+    /// The class of a [`Failure`] that is made of this error, as by `?`.
+    #[must_use]
+    pub fn of(error: &(dyn StdError + 'static)) -> Self {
+        // The outermost that has a class decides: it has looked at its own causes.
+        causes(error).find_map(class_of).unwrap_or(Self::Retry)
+    }
+
     /// The class's name as it stands in the `X-Error-Class` header.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -129,9 +136,7 @@ impl Failure {
 
 impl<E: StdError + Send + Sync + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        // The outermost that has a class decides: it has looked at its own causes.
-        let class = causes(&error).find_map(class_of).unwrap_or(FailureClass::Retry);
-        Self::new(class, error)
+        Self::new(FailureClass::of(&error), error)
     }
 }
 
@@ -249,6 +254,7 @@ mod tests {
         assert_eq!(closed.class(), FailureClass::Retry, "a message that comes again may meet one that is open");
         let busy: Failure = Error::new(ErrorKind::Full, "").with_retry_after(Duration::from_secs(2)).into();
         assert_eq!(busy.class(), FailureClass::RetryAfter(Duration::from_secs(2)));
+        assert_eq!(FailureClass::of(busy.error()), busy.class(), "also of an error that is only looked at");
     }
 
     #[derive(Debug)]
