@@ -48,7 +48,7 @@ pub use load::{Bulkhead, LoadShed};
 pub use pace::{Debounce, Throttle};
 pub use refused::{CircuitOpen, GuardError, Overloaded, RateLimited, TimedOut};
 #[cfg(feature = "retry")]
-pub use retry::{GaveUp, Retry, RetryExhausted};
+pub use retry::{Advice, GaveUp, Retry, RetryExhausted, Told};
 pub use skip::Skip;
 pub use take::Take;
 #[cfg(feature = "timeout")]

@@ -1,5 +1,6 @@
 //! Tries a stage again when it fails.
 
+mod advice;
 mod exhausted;
 
 use std::fmt;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use flux_core::Stage;
 use tokio::time::{self, Instant};
 
+pub use self::advice::{Advice, Told};
 pub use self::exhausted::{GaveUp, RetryExhausted};
 use crate::report::{Event, report};
 use crate::{Always, Backoff, Describe, Judge, Shape};
@@ -17,6 +19,10 @@ use crate::{Always, Backoff, Describe, Judge, Shape};
 /// Without options: three attempts, an exponential pause from 100 ms with jitter, every error is tried again, no deadline.
 /// The input is cloned for each attempt but the last, so make it cheap to clone. Success at the first attempt allocates
 /// nothing.
+///
+/// An error that says when to come back, as an answer over HTTP with `Retry-After` does, makes the pause at least that long: the
+/// backoff knows less than who is asked. There is no bound on it but the deadline, so set one where they are not to be trusted.
+/// Which errors are understood says [`Told`]; for others see [`advised_by`](Self::advised_by).
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU32, Ordering};
@@ -38,29 +44,41 @@ use crate::{Always, Backoff, Describe, Judge, Shape};
 /// # Cancel safety
 /// The attempt or the pause in progress is dropped; nothing goes on.
 #[derive(Clone)]
-pub struct Retry<S, W = Always> {
+pub struct Retry<S, W = Always, A = Told> {
     stage: S,
     attempts: u32,
     backoff: Backoff,
     deadline: Option<Duration>,
     when: W,
+    advice: A,
 }
 
 impl<S> Retry<S> {
     /// Retries `stage`.
     pub fn new(stage: S) -> Self {
         let backoff = Backoff::exponential(Duration::from_millis(100));
-        Self { stage, attempts: 3, backoff, deadline: None, when: Always }
+        Self { stage, attempts: 3, backoff, deadline: None, when: Always, advice: Told }
     }
+}
 
+impl<S, A> Retry<S, Always, A> {
     /// Tries again only after errors of which `when` says so. The default is all of them.
-    pub fn when<E, W: Fn(&E) -> bool>(self, when: W) -> Retry<S, W> {
-        let Self { stage, attempts, backoff, deadline, .. } = self;
-        Retry { stage, attempts, backoff, deadline, when }
+    pub fn when<E, W: Fn(&E) -> bool>(self, when: W) -> Retry<S, W, A> {
+        let Self { stage, attempts, backoff, deadline, advice, .. } = self;
+        Retry { stage, attempts, backoff, deadline, when, advice }
     }
 }
 
 impl<S, W> Retry<S, W> {
+    /// Waits at least as long as `advice` says of an error, and no less than the backoff. The default is [`Told`]; `|_: &E| None`
+    /// leaves the pause to the backoff.
+    pub fn advised_by<E, A: Fn(&E) -> Option<Duration>>(self, advice: A) -> Retry<S, W, A> {
+        let Self { stage, attempts, backoff, deadline, when, .. } = self;
+        Retry { stage, attempts, backoff, deadline, when, advice }
+    }
+}
+
+impl<S, W, A> Retry<S, W, A> {
     /// At most so many attempts, the first included; zero counts as one. The default is 3.
     #[must_use]
     pub fn with_attempts(mut self, attempts: u32) -> Self {
@@ -76,7 +94,7 @@ impl<S, W> Retry<S, W> {
     }
 
     /// All attempts and pauses together take no longer. The attempt in progress is then dropped, and a pause that would not
-    /// end in time does not begin. There is none by default.
+    /// end in time, or that is asked for and would not, does not begin. There is none by default.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
@@ -87,6 +105,7 @@ impl<S, W> Retry<S, W> {
     fn next<E>(&self, error: &E, failed: u32, until: Option<Instant>) -> Result<Duration, GaveUp>
     where
         W: Judge<E>,
+        A: Advice<E>,
     {
         if !self.when.counts(error) {
             return Err(GaveUp::Refused);
@@ -94,17 +113,18 @@ impl<S, W> Retry<S, W> {
         if failed >= self.attempts {
             return Err(GaveUp::Attempts);
         }
-        let pause = self.backoff.pause(failed);
+        let pause = self.backoff.pause(failed).max(self.advice.delay(error).unwrap_or_default());
         let late = until.is_some_and(|until| pause >= until.saturating_duration_since(Instant::now()));
         if late { Err(GaveUp::Deadline) } else { Ok(pause) }
     }
 }
 
-impl<In, S, W> Stage<In> for Retry<S, W>
+impl<In, S, W, A> Stage<In> for Retry<S, W, A>
 where
     In: Clone + Send,
     S: Stage<In>,
     W: Judge<S::Error>,
+    A: Advice<S::Error>,
 {
     type Out = S::Out;
     type Error = RetryExhausted<S::Error>;
@@ -145,13 +165,13 @@ where
     }
 }
 
-impl<S: Describe, W> Describe for Retry<S, W> {
+impl<S: Describe, W, A> Describe for Retry<S, W, A> {
     fn describe(&self) -> Shape {
         Shape::around("retry", self.stage.describe())
     }
 }
 
-impl<S: fmt::Debug, W> fmt::Debug for Retry<S, W> {
+impl<S: fmt::Debug, W, A> fmt::Debug for Retry<S, W, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { stage, attempts, backoff, deadline, .. } = self;
         f.debug_struct("Retry")

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::pin::pin;
 use std::time::Duration;
 
-use flux_core::{Failure, FailureClass, Stage};
-use flux_stage::{Backoff, GaveUp, Retry};
+use flux_core::{ErrorKind, Failure, FailureClass, RetryAfter, Stage};
+use flux_stage::{Backoff, CircuitConfig, GaveUp, Retry, StageExt};
 use tokio::time::Instant;
 
 use crate::double::{Act, Double, Fault, ms, poll_once};
@@ -52,6 +52,72 @@ async fn the_backoff_is_what_lies_between_attempts() {
     let retry = Retry::new(failing(3)).with_attempts(4).with_backoff(Backoff::linear(ms(10)));
     assert_eq!(retry.process(1).await, Ok(1));
     assert_eq!(start.elapsed(), ms(10 + 20 + 30));
+}
+
+type Boxed = Box<dyn Error + Send + Sync>;
+
+/// An error that says to come back after so many milliseconds, and nothing else.
+fn busy(millis: u64) -> flux_core::Error {
+    flux_core::Error::new(ErrorKind::Full, "busy").with_retry_after(ms(millis))
+}
+
+/// How long two failures of this stage keep a retry that would come back after 10 ms and after 20 ms by itself.
+async fn kept<S: Stage<u32, Error: 'static>>(failing: S) -> Duration {
+    let start = Instant::now();
+    let _ = Retry::new(failing).with_backoff(Backoff::linear(ms(10))).process(1).await;
+    start.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_pause_is_as_long_as_the_error_says() {
+    async fn fails<E: From<flux_core::Error> + Send + 'static>(_: u32) -> Result<(), E> {
+        Err(busy(500).into())
+    }
+    assert_eq!(kept(fails::<flux_core::Error>).await, ms(1_000));
+    assert_eq!(kept(fails::<Failure>).await, ms(1_000));
+    assert_eq!(kept(fails::<Boxed>).await, ms(1_000));
+    assert_eq!(kept(fails::<flux_core::Error>.named("store")).await, ms(1_000));
+    assert_eq!(kept(fails::<Failure>.named("store")).await, ms(1_000));
+    assert_eq!(kept(fails::<flux_core::Error>.retry().with_attempts(1)).await, ms(1_000));
+    assert_eq!(kept(|_: u32| async { Err::<(), _>(Failure::retry_after(ms(500), "busy")) }).await, ms(1_000));
+    assert_eq!(kept(|_: u32| async { Err::<(), Boxed>(Box::new(RetryAfter::new(ms(500)))) }).await, ms(1_000));
+    // An open circuit refuses the second call, and lets the third one through as a probe.
+    let circuit = CircuitConfig::new().with_failures(1).with_reset_after(ms(500));
+    let guarded = (|_: u32| async { Err::<(), _>(Failure::retry("down")) }).circuit_breaker(circuit);
+    assert_eq!(kept(guarded).await, ms(10 + 490));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_backoff_is_the_least_pause_whatever_the_error_says() {
+    assert_eq!(kept(|_: u32| async { Err::<(), _>(busy(15)) }).await, ms(15 + 20));
+    assert_eq!(kept(|_: u32| async { Err::<(), _>(flux_core::Error::new(ErrorKind::Full, "")) }).await, ms(10 + 20));
+    assert_eq!(kept(|_: u32| async { Err::<(), _>("no flux error") }).await, ms(10 + 20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_the_deadline_has_no_time_for_is_not_begun() {
+    for (told, after, why) in [(49, 98, GaveUp::Attempts), (50, 50, GaveUp::Deadline), (99, 0, GaveUp::Deadline)] {
+        let start = Instant::now();
+        let failing = move |_: u32| async move { Err::<(), _>(busy(told)) };
+        let retry = Retry::new(failing).with_backoff(Backoff::none()).with_deadline(ms(99));
+        let error = retry.process(1).await.unwrap_err();
+        assert_eq!((error.why(), start.elapsed()), (why, ms(after)), "told {told} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn advice_of_ones_own_is_taken_instead() {
+    let start = Instant::now();
+    let told = |error: &Fault| if let Fault::Boom(n) = error { Some(ms(u64::from(*n) * 100)) } else { None };
+    let retry = Retry::new(failing(2)).when(|_: &Fault| true);
+    assert_eq!(retry.with_backoff(Backoff::none()).process(1).await, Ok(1));
+    assert_eq!(start.elapsed(), ms(0));
+    let retry = Retry::new(failing(2)).with_backoff(Backoff::none()).advised_by(told).when(|_: &Fault| true);
+    assert_eq!(retry.process(1).await, Ok(1));
+    assert_eq!(start.elapsed(), ms(100 + 200));
+    let retry = Retry::new(|_: u32| async { Err::<(), _>(busy(500)) }).with_backoff(Backoff::none());
+    let _ = retry.advised_by(|_: &flux_core::Error| None).process(1).await;
+    assert_eq!(start.elapsed(), ms(300));
 }
 
 #[tokio::test(start_paused = true)]
