@@ -11,8 +11,28 @@ const CORE_NEEDS: &[(&str, bool)] =
 /// The crates that may know more than one transport by name.
 const KNOW_ALL: &[&str] = &["flux", "flux-cli"];
 
-/// The crates that run without tokio, so that other runtimes can use them.
-const WITHOUT_TOKIO: &[&str] = &["flux-core", "flux-codec"];
+/// The crates that run without tokio, so that other runtimes can use them, and with which features they do.
+const WITHOUT_TOKIO: &[(&str, Features)] = &[
+    ("flux-core", Features::All),
+    ("flux-codec", Features::All),
+    ("flux-stage", Features::These("concurrent,messaging,observe,stream,tower")),
+];
+
+/// Features of a crate.
+#[derive(Clone, Copy)]
+enum Features {
+    All,
+    These(&'static str),
+}
+
+impl Features {
+    fn args(self) -> Vec<&'static str> {
+        match self {
+            Self::All => vec!["--all-features"],
+            Self::These(names) => vec!["--no-default-features", "--features", names],
+        }
+    }
+}
 
 /// A number of things looked at and what is wrong with them.
 type Found = Result<(usize, Vec<String>), Failure>;
@@ -32,16 +52,16 @@ pub(crate) fn direct(workspace: &Workspace) -> Found {
 pub(crate) fn transitive(workspace: &Workspace) -> Found {
     let mut count = 0;
     let mut complaints = Vec::new();
-    for name in WITHOUT_TOKIO {
+    for (name, features) in WITHOUT_TOKIO {
         if workspace.member(name).is_none() {
             return Err(format!("{name} is no member: bring it back or mend xtask's list").into());
         }
-        let names = tree(name)?;
+        let names = tree(name, *features)?;
         count += names.len();
         if names.iter().any(|name| name == "tokio") {
+            let features = features.args().join(" ");
             complaints.push(format!(
-                "{name} pulls in tokio; `cargo tree -p {name} --all-features -e normal -i tokio` \
-                 shows the way: cut it"
+                "{name} pulls in tokio; `cargo tree -p {name} {features} -e normal -i tokio` shows the way: cut it"
             ));
         }
     }
@@ -85,10 +105,10 @@ fn knows_too_many(package: &Package, transports: &[&str]) -> Option<String> {
     })
 }
 
-/// The crates that a user of `package` builds on any platform, `package` among them.
-fn tree(package: &str) -> Result<Vec<String>, Failure> {
-    let args = "tree --all-features --edges=normal --target=all --prefix=none --format={p} -p";
-    let output = Cargo::new(args.split(' ')).args([package]).output()?;
+/// The crates that a user of `package` with these features builds on any platform, `package` among them.
+fn tree(package: &str, features: Features) -> Result<Vec<String>, Failure> {
+    let args = "tree --edges=normal --target=all --prefix=none --format={p} -p";
+    let output = Cargo::new(args.split(' ')).args([package]).args(features.args()).output()?;
     let name = |line: &str| line.split(' ').next().map(str::to_owned);
     Ok(output.lines().filter_map(name).collect())
 }
