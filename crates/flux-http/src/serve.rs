@@ -1,10 +1,14 @@
 //! A server for those who have none.
 
+#[cfg(feature = "http2")]
+mod http2;
+mod sending;
+
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use flux_core::{Error, ErrorKind, Result};
@@ -15,11 +19,15 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::unconstrained;
 use tokio::time::{sleep, timeout};
 
+use crate::serve::sending::Sending;
 use crate::timer::ConnectionTimer;
 use crate::{HttpServer, HttpServerConfig, HttpService};
 
 /// How long to wait when the system has no room for another connection.
 const NO_ROOM: Duration = Duration::from_millis(100);
+
+/// What a longer wait comes to: a deadline further off may be none that the system's clock can tell.
+const ONE_YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Serves connections of `listener` until `shutdown` is done; then [drains](HttpServer::drain), and lets requests end.
 ///
@@ -32,7 +40,8 @@ const NO_ROOM: Duration = Duration::from_millis(100);
 /// [`ErrorKind::TimedOut`] when requests were still running after [`drain_timeout`](HttpServerConfig::drain_timeout); their
 /// connections go on until the runtime ends.
 pub async fn serve(listener: TcpListener, server: &HttpServer, shutdown: impl Future<Output = ()>) -> Result<()> {
-    let config = &server.0.config;
+    let mut config = server.0.config.clone();
+    config.header_timeout = config.header_timeout.clamp(Duration::from_millis(1), ONE_YEAR);
     let places = Arc::new(Semaphore::new(config.max_connections));
     let (stop, stopping) = watch::channel(());
     let mut shutdown = pin!(shutdown);
@@ -91,7 +100,7 @@ impl Conversation {
     #[cfg(feature = "http2")]
     async fn run(mut self, stream: TcpStream) {
         let looked = {
-            let mut looking = pin!(timeout(self.config.header_timeout, speaks_http2(&stream)));
+            let mut looking = pin!(timeout(self.config.header_timeout, http2::is_spoken(&stream)));
             let mut stopping = pin!(self.stopping.changed());
             poll_fn(|cx| match looking.as_mut().poll(cx) {
                 Poll::Pending => stopping.as_mut().poll(cx).map(|_| None),
@@ -113,29 +122,28 @@ impl Conversation {
             .timer(ConnectionTimer::default())
             .header_read_timeout(self.config.header_timeout)
             .max_buf_size(self.config.max_header_bytes);
-        let _ = until_stopped(builder.serve_connection(TokioIo::new(stream), self.service), self.stopping).await;
+        let stream = Sending::new(stream, self.config.write_timeout);
+        let connection = builder.serve_connection(TokioIo::new(stream), self.service);
+        until_stopped(connection, self.stopping, |_, _| Poll::Pending).await;
     }
 
     #[cfg(feature = "http2")]
     async fn http2(self, stream: TcpStream) {
         let _ = stream.set_nodelay(true);
-        let mut builder = hyper::server::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new());
-        builder
-            .timer(hyper_util::rt::TokioTimer::new())
-            .max_header_list_size(u32::try_from(self.config.max_header_bytes).unwrap_or(u32::MAX))
-            .keep_alive_interval(self.config.header_timeout);
-        let _ = until_stopped(builder.serve_connection(TokioIo::new(stream), self.service), self.stopping).await;
+        let stream = Sending::new(stream, self.config.write_timeout);
+        http2::converse(stream, self.service, &self.config, self.stopping).await;
     }
 }
 
-/// Serves a connection, and has it take no new requests once `stopping` changes.
+/// Serves a connection until it ends or `cut_off` is ready, and has it take no new requests once `stopping` changes.
 ///
 /// As hyper-util's `GracefulShutdown` does it, but who waits for the change is looked for under a lock only when there was one. A
 /// connection is polled for each request, always by the same task.
 async fn until_stopped<C: GracefulConnection>(
     connection: C,
     stopping: watch::Receiver<()>,
-) -> std::result::Result<(), C::Error> {
+    mut cut_off: impl FnMut(&mut Context<'_>, Pin<&mut C>) -> Poll<()>,
+) {
     let mut watching = stopping.clone();
     let (mut connection, mut change) = (pin!(connection), pin!(unconstrained(watching.changed())));
     let (mut is_registered, mut is_stopping) = (false, false);
@@ -147,31 +155,12 @@ async fn until_stopped<C: GracefulConnection>(
                 connection.as_mut().graceful_shutdown();
             }
         }
-        connection.as_mut().poll(cx)
+        if cut_off(cx, connection.as_mut()).is_ready() {
+            return Poll::Ready(());
+        }
+        connection.as_mut().poll(cx).map(drop)
     })
-    .await
-}
-
-/// Whether the first bytes are those of HTTP/2 (RFC 9113, 3.4).
-///
-/// hyper-util finds that out as well, but waits for them as long as the peer likes.
-#[cfg(feature = "http2")]
-async fn speaks_http2(stream: &TcpStream) -> io::Result<bool> {
-    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    /// Bytes that were only looked at do not wake anyone, so a preface in pieces is looked at again.
-    const AGAIN: Duration = Duration::from_millis(5);
-    let mut first = [0; PREFACE.len()];
-    loop {
-        let count = stream.peek(&mut first).await?;
-        let seen = first.get(..count).unwrap_or_default();
-        if seen.is_empty() || !PREFACE.starts_with(seen) {
-            return Ok(false);
-        }
-        if seen == PREFACE {
-            return Ok(true);
-        }
-        sleep(AGAIN).await;
-    }
+    .await;
 }
 
 /// Whether only the connection that was to be accepted is lost.

@@ -35,9 +35,12 @@ pub struct HttpServerConfig {
     pub max_connections: usize,
     /// For [`serve`](crate::serve()): the most bytes of a request's line and headers, at least 8 KiB. Default: 64 KiB.
     pub max_header_bytes: usize,
-    /// For [`serve`](crate::serve()): how long the headers of the next request may take, on a connection that is kept alive
-    /// as well. Default: 30 s.
+    /// For [`serve`](crate::serve()): how long the headers of the next request may take, and so how long a connection without
+    /// requests is kept. One of HTTP/2 on which none is handled for that long is told to end, and dropped when it has not done so
+    /// for as long again; this is also the time for the rest of its last answer. At least 1 ms, at most a year. Default: 30 s.
     pub header_timeout: Duration,
+    /// For [`serve`](crate::serve()): how long a peer may take nothing of what is sent to it before it is cut off. Default: 30 s.
+    pub write_timeout: Duration,
     /// For [`serve`](crate::serve()): how long requests may take to end after the shutdown was asked for. Default: 30 s.
     pub drain_timeout: Duration,
 }
@@ -58,6 +61,7 @@ impl HttpServerConfig {
             max_connections: 1024,
             max_header_bytes: 64 * 1024,
             header_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(30),
         }
     }
@@ -134,10 +138,17 @@ impl HttpServerConfig {
         self
     }
 
-    /// Sets how long the headers of the next request may take.
+    /// Sets how long the headers of the next request may take, and how long a connection without requests is kept.
     #[must_use]
     pub const fn with_header_timeout(mut self, timeout: Duration) -> Self {
         self.header_timeout = timeout;
+        self
+    }
+
+    /// Sets how long a peer may take nothing of what is sent to it.
+    #[must_use]
+    pub const fn with_write_timeout(mut self, timeout: Duration) -> Self {
+        self.write_timeout = timeout;
         self
     }
 

@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use flux_core::{Delivery, Outcome, Result, Settle as _, Subscriber, next};
-use flux_http::{HttpServer, HttpServerConfig, serve};
+use flux_core::{
+    Delivery, ErrorKind, Message, Outcome, Publisher as _, Reply as _, Responder, Result, Settle as _, Subscriber, next,
+};
+use flux_http::{HttpClient, HttpClientConfig, HttpServer, HttpServerConfig, serve};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -109,6 +111,44 @@ async fn connections_over_the_limit_wait_until_one_ends() -> Result<()> {
 }
 
 #[tokio::test]
+#[cfg(feature = "http2")]
+async fn an_idle_connection_of_http2_makes_room_for_the_next() -> Result<()> {
+    let config = HttpServerConfig::new().with_max_connections(1).with_header_timeout(Duration::from_millis(50));
+    let (_server, address) = serving(config).await;
+    let base = format!("http://{address}");
+    let http2 = || HttpClient::new(&base, HttpClientConfig::new().with_http2());
+    // Both are kept in a pool, and answer pings there.
+    let clients = [http2()?, http2()?];
+    for client in &clients {
+        let error = within(client.publish("a", Bytes::new())).await.expect_err("nobody listens");
+        assert_eq!(error.kind(), ErrorKind::NoResponder);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_does_not_read_the_answer_makes_room_for_the_next() -> Result<()> {
+    let config = HttpServerConfig::new().with_max_connections(1).with_write_timeout(Duration::from_millis(50));
+    let (server, address) = serving(config).await;
+    let mut requests = Box::pin(Responder::<Bytes, Bytes>::listen(&server, "a").await?);
+    let mut idle = TcpStream::connect(address).await.expect("listens");
+    idle.write_all(b"POST /a HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("written");
+    let request = within(next(requests.as_mut())).await.expect("one")?;
+    // More than the buffers of two sockets hold.
+    request.acker.reply(Ok(Message::to(request.message.subject, Bytes::from(vec![0; 64 << 20])))).await?;
+    let answer = raw(address, "POST /b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_limit_may_be_longer_than_any_clock() {
+    let (_server, address) = serving(HttpServerConfig::new().with_header_timeout(Duration::MAX)).await;
+    let answer = raw(address, "POST /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+}
+
+#[tokio::test]
 async fn a_shutdown_lets_requests_end_and_closes_idle_connections() -> Result<()> {
     let (listener, address) = listener().await;
     let server = HttpServer::default();
@@ -157,7 +197,7 @@ async fn a_shutdown_does_not_wait_for_ever() -> Result<()> {
         kept
     };
     let (ended, _kept) = within(futures_util::future::join(serving, stopping)).await;
-    assert_eq!(ended.expect_err("one request hangs").kind(), flux_core::ErrorKind::TimedOut);
+    assert_eq!(ended.expect_err("one request hangs").kind(), ErrorKind::TimedOut);
     posting.abort();
     Ok(())
 }
