@@ -34,7 +34,8 @@ const ONE_YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// HTTP/1.1, and with the feature `http2` HTTP/2 without TLS. For TLS, mount the [service](HttpServer::service) in a server that has it.
 ///
 /// # Cancel safety
-/// Dropped, it stops to accept; connections that are there go on.
+/// Dropped, it stops to accept, and connections that are there end when the requests on them are answered. The server is not drained:
+/// who listens goes on, for what comes by other ways.
 ///
 /// # Errors
 /// [`ErrorKind::TimedOut`] when requests were still running after [`drain_timeout`](HttpServerConfig::drain_timeout); their

@@ -176,6 +176,27 @@ async fn a_shutdown_lets_requests_end_and_closes_idle_connections() -> Result<()
     within(serving).await.expect("no panic")
 }
 
+#[tokio::test]
+async fn a_server_that_is_dropped_lets_requests_end_and_closes_idle_connections() -> Result<()> {
+    let (listener, address) = listener().await;
+    let server = HttpServer::default();
+    let mut deliveries = Box::pin(Subscriber::<Bytes>::subscribe(&server, "a").await?);
+    let served = server.clone();
+    let serving = tokio::spawn(async move { serve(listener, &served, std::future::pending()).await });
+    let mut idle = TcpStream::connect(address).await.expect("listens");
+    idle.write_all(b"POST /b HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("written");
+    within(idle.read_exact(&mut [0; 12])).await.expect("answered");
+    let posting = tokio::spawn(raw_owned(address, "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n1"));
+    let delivery = within(next(deliveries.as_mut())).await.expect("one")?;
+    serving.abort();
+    within(idle.read_to_end(&mut Vec::new())).await.expect("closed in order");
+    delivery.settle(Outcome::Ack).await?;
+    let answer = within(posting).await.expect("answered");
+    assert!(answer.starts_with("HTTP/1.1 204 ") && answer.contains("connection: close"), "{answer}");
+    assert!(TcpStream::connect(address).await.is_err(), "nobody accepts");
+    Ok(())
+}
+
 async fn raw_owned(address: SocketAddr, text: &'static str) -> String {
     raw(address, text).await
 }
