@@ -1,5 +1,6 @@
 //! What flux-http promises beyond the suite: statuses, limits, errors, both ends alone, and the commands of its page.
 
+mod axum;
 mod client;
 mod inline;
 mod limits;
