@@ -36,13 +36,15 @@ pub(crate) struct Collector<'c> {
 /// Makes the exporter of one signal.
 macro_rules! exporter {
     ($collector:ident, $exporter:ident, $signal:literal, $path:literal) => {{
-        let endpoint = $collector.endpoint($signal);
+        let endpoint = $collector.endpoint($signal, $collector.protocol($signal)?)?;
+        $collector.variables.check_export($signal)?;
+        let timeout = $collector.variables.timeout($signal)?;
         // Connections belong to the runtime that they were made on.
         let _entered = $collector.background.handle().enter();
         match $collector.protocol($signal)? {
             #[cfg(feature = "otlp-grpc")]
             Protocol::Grpc => {
-                let mut builder = $exporter::builder().with_tonic();
+                let mut builder = $exporter::builder().with_tonic().with_timeout(timeout);
                 if let Some(endpoint) = endpoint {
                     builder = builder.with_endpoint(endpoint);
                 }
@@ -51,7 +53,7 @@ macro_rules! exporter {
             #[cfg(feature = "otlp-http")]
             Protocol::HttpProtobuf => {
                 let handle = $collector.background.handle().clone();
-                let client = BackgroundClient::new(handle, $collector.variables.timeout($signal)?);
+                let client = BackgroundClient::new(handle, timeout);
                 let protocol = opentelemetry_otlp::Protocol::HttpBinary;
                 let mut builder = $exporter::builder().with_http().with_protocol(protocol).with_http_client(client);
                 if let Some(endpoint) = endpoint {
@@ -75,8 +77,28 @@ impl Collector<'_> {
     }
 
     /// The program's own endpoint, unless the operator names one.
-    fn endpoint(&self, signal: &str) -> Option<&str> {
-        self.endpoint.filter(|_| !self.variables.has_endpoint(signal))
+    ///
+    /// Over HTTP an address that nothing can be sent to would be found out only when the first spans are lost.
+    fn endpoint(&self, signal: &str, protocol: Protocol) -> Result<Option<&str>> {
+        let named = self.variables.endpoint(signal);
+        let own = self.endpoint.filter(|_| named.is_none());
+        let (origin, address) = match (&named, own) {
+            (Some((name, address)), _) => (name.as_str(), address.as_str()),
+            (None, Some(address)) => ("the collector's address", address),
+            (None, None) => return Ok(None),
+        };
+        let begins_with =
+            |scheme: &str| address.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+        if begins_with("https:") {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                format!("{origin} begins with `https`, and no TLS is spoken"),
+            ));
+        }
+        if protocol == Protocol::HttpProtobuf && !begins_with("http://") {
+            return Err(Error::new(ErrorKind::InvalidInput, format!("{origin} does not begin with `http://`")));
+        }
+        Ok(own)
     }
 
     fn protocol(&self, signal: &str) -> Result<Protocol> {

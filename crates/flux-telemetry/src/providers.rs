@@ -19,7 +19,7 @@ pub(crate) struct Assembly {
 }
 
 impl Assembly {
-    /// Without `sampler`, OpenTelemetry looks at the variables for one.
+    /// Without `sampler`, all traces that start here are recorded.
     pub(crate) fn new(resource: Resource, sampler: Option<Sampler>) -> Self {
         Self { resource, sampler, tracers: None, meters: None }
     }

@@ -205,7 +205,7 @@ impl Setup {
     }
 
     fn install_as(self, variables: &Variables<'_>) -> Result<Guard> {
-        if variables.is_disabled() {
+        if variables.is_disabled()? {
             return Ok(Guard::idle());
         }
         let (propagator, propagation) = (propagator(variables)?, self.propagation);
@@ -217,7 +217,8 @@ impl Setup {
     }
 
     fn build(self, variables: &Variables<'_>) -> Result<Guard> {
-        let sampler = self.sampling.filter(|_| !variables.has_sampler()).map(Sampler::from);
+        variables.check()?;
+        let sampler = variables.sampler()?.or_else(|| self.sampling.map(Sampler::from));
         let mut providers = Assembly::new(self.resource(variables), sampler);
         #[cfg(feature = "prometheus")]
         if let Some(prometheus) = &self.prometheus {
@@ -258,7 +259,7 @@ impl Setup {
         }
         if metrics {
             let mut reader = PeriodicReader::builder(collector.metrics()?);
-            if let Some(interval) = self.interval.filter(|_| !variables.has_interval()) {
+            if let Some(interval) = variables.interval()?.or(self.interval) {
                 reader = reader.with_interval(interval);
             }
             providers.read_by(reader.build());
@@ -284,4 +285,39 @@ fn propagator(variables: &Variables<'_>) -> Result<TextMapCompositePropagator> {
         parts.push(Box::new(BaggagePropagator::new()));
     }
     Ok(TextMapCompositePropagator::new(parts))
+}
+
+#[cfg(all(test, feature = "otlp-http"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_that_is_not_understood_is_an_error_of_the_set_up() {
+        for (name, value) in [
+            ("OTEL_BSP_MAX_QUEUE_SIZE", "many"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector:4318"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "no pair"),
+            ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "collector:4318"),
+            ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
+            ("OTEL_METRICS_EXPORTER", "statsd"),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "1m"),
+            ("OTEL_PROPAGATORS", "none"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "staging"),
+            ("OTEL_SDK_DISABLED", "yes"),
+            ("OTEL_TRACES_SAMPLER", "xray"),
+        ] {
+            let variables = Variables::from(move |asked| (asked == name).then(|| value.to_owned()));
+            let error = Setup::new("shop").install_as(&variables).expect_err(name);
+            assert!(error.kind() == ErrorKind::InvalidInput && error.to_string().contains(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_set_up_where_the_operator_wants_none() {
+        // What is not set up is not looked at.
+        let setup = Setup::new("shop").with_endpoint("https://collector");
+        let off = Variables::from(|name| (name == "OTEL_SDK_DISABLED").then(|| "true".to_owned()));
+        setup.install_as(&off).expect("nothing").shutdown().expect("nothing");
+    }
 }

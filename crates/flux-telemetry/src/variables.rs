@@ -1,12 +1,10 @@
-//! The standard `OTEL_*` variables, as far as OpenTelemetry's crates do not read them themselves.
-
-#[cfg(feature = "otlp-http")]
-use std::time::Duration;
-
-use flux_core::{Error, ErrorKind, Result};
+//! The standard `OTEL_*` variables. What OpenTelemetry's crates read themselves is checked, because they pass over what they do not know.
 
 #[cfg(feature = "_otlp")]
-use crate::Protocol;
+mod otlp;
+mod sampler;
+
+use flux_core::{Error, ErrorKind, Result};
 
 /// Where variables are looked up: the environment, or a test's own.
 pub(crate) struct Variables<'v>(Box<LookUp<'v>>);
@@ -15,7 +13,8 @@ type LookUp<'v> = dyn Fn(&str) -> Option<String> + 'v;
 
 impl Variables<'static> {
     pub(crate) fn of_process() -> Self {
-        Self::from(|name| std::env::var(name).ok())
+        // What is not Unicode is read as what nobody supports.
+        Self::from(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
     }
 }
 
@@ -30,8 +29,16 @@ impl<'v> Variables<'v> {
     }
 
     /// Whether the operator wants no telemetry at all.
-    pub(crate) fn is_disabled(&self) -> bool {
-        self.find("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    pub(crate) fn is_disabled(&self) -> Result<bool> {
+        self.flag("OTEL_SDK_DISABLED")
+    }
+
+    fn flag(&self, name: &str) -> Result<bool> {
+        match self.find(name) {
+            Some(value) if value.eq_ignore_ascii_case("true") => Ok(true),
+            Some(value) if !value.eq_ignore_ascii_case("false") => Err(unknown(name, &value, "`true`, `false`")),
+            _ => Ok(false),
+        }
     }
 
     /// Whether the operator names the service; it can stand in two places.
@@ -45,8 +52,15 @@ impl<'v> Variables<'v> {
         attributes.split(',').filter_map(|pair| pair.split_once('=')).any(|(found, _)| found.trim() == key)
     }
 
-    pub(crate) fn has_sampler(&self) -> bool {
-        self.find("OTEL_TRACES_SAMPLER").is_some()
+    /// Checks what OpenTelemetry reads for every program.
+    pub(crate) fn check(&self) -> Result<()> {
+        const NAME: &str = "OTEL_RESOURCE_ATTRIBUTES";
+        let attributes = self.find(NAME).unwrap_or_default();
+        let is_pair = |pair: &str| pair.split_once('=').is_some_and(|(key, _)| !key.trim().is_empty());
+        match attributes.split_terminator(',').find(|pair| !is_pair(pair)) {
+            Some(other) => Err(unknown(NAME, other, "`key=value` pairs, separated by commas")),
+            None => Ok(()),
+        }
     }
 
     /// Which exporters the operator asks for.
@@ -65,59 +79,16 @@ impl<'v> Variables<'v> {
         Ok(exporters)
     }
 
-    /// Which headers carry the context, besides those that flux writes itself.
+    /// Whether baggage travels with the trace context, which flux writes into its messages in any case.
     pub(crate) fn propagates_baggage(&self) -> Result<bool> {
         const NAME: &str = "OTEL_PROPAGATORS";
         let Some(list) = self.find(NAME) else { return Ok(true) };
-        let mut baggage = false;
-        for propagator in list.split(',').map(str::trim) {
-            match propagator {
-                "baggage" => baggage = true,
-                "none" | "tracecontext" => {}
-                other => return Err(unknown(NAME, other, "`tracecontext`, `baggage`, `none`")),
-            }
+        let names: Vec<_> = list.split(',').map(str::trim).collect();
+        let are_known = names.iter().all(|name| ["baggage", "tracecontext"].contains(name));
+        if are_known && names.contains(&"tracecontext") {
+            return Ok(names.contains(&"baggage"));
         }
-        Ok(baggage)
-    }
-}
-
-#[cfg(feature = "_otlp")]
-impl Variables<'_> {
-    fn any(&self, names: &[&str]) -> Option<String> {
-        names.iter().find_map(|name| self.find(name))
-    }
-
-    pub(crate) fn has_interval(&self) -> bool {
-        self.find("OTEL_METRIC_EXPORT_INTERVAL").is_some()
-    }
-
-    /// Whether the operator says where to; `signal` is `TRACES` or `METRICS`.
-    pub(crate) fn has_endpoint(&self, signal: &str) -> bool {
-        self.any(&[&format!("OTEL_EXPORTER_OTLP_{signal}_ENDPOINT"), "OTEL_EXPORTER_OTLP_ENDPOINT"]).is_some()
-    }
-
-    /// How long an exchange with the collector may take. Default 10 s.
-    #[cfg(feature = "otlp-http")]
-    pub(crate) fn timeout(&self, signal: &str) -> Result<Duration> {
-        let names = [format!("OTEL_EXPORTER_OTLP_{signal}_TIMEOUT"), "OTEL_EXPORTER_OTLP_TIMEOUT".to_owned()];
-        let Some((name, text)) = names.iter().find_map(|name| Some((name, self.find(name)?))) else {
-            return Ok(Duration::from_secs(10));
-        };
-        text.parse().map(Duration::from_millis).map_err(|_| unknown(name, &text, "whole milliseconds"))
-    }
-
-    /// Which protocol the operator asks for.
-    pub(crate) fn protocol(&self, signal: &str) -> Result<Option<Protocol>> {
-        let names = [format!("OTEL_EXPORTER_OTLP_{signal}_PROTOCOL"), "OTEL_EXPORTER_OTLP_PROTOCOL".to_owned()];
-        for name in names {
-            return match self.find(&name).as_deref() {
-                None => continue,
-                Some("grpc") => Ok(Some(Protocol::Grpc)),
-                Some("http/protobuf") => Ok(Some(Protocol::HttpProtobuf)),
-                Some(other) => Err(unknown(&name, other, "`grpc`, `http/protobuf`")),
-            };
-        }
-        Ok(None)
+        Err(unknown(NAME, &list, "`tracecontext`, which flux's messages carry in any case, alone or with `baggage`"))
     }
 }
 
@@ -133,40 +104,43 @@ fn unknown(name: &str, value: &str, known: &str) -> Error {
     Error::new(ErrorKind::InvalidInput, format!("{name}={value} is not supported; there are {known}"))
 }
 
-#[cfg(all(test, feature = "_otlp"))]
+#[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
 
-    fn variables<'v>(pairs: &'v [(&str, &str)]) -> Variables<'v> {
-        Variables::from(|name| pairs.iter().find(|(found, _)| *found == name).map(|(_, value)| (*value).to_owned()))
+    pub(super) fn variables(pairs: &[(&str, &str)]) -> Variables<'static> {
+        let pairs: HashMap<String, String> = pairs.iter().map(|&(name, value)| (name.into(), value.into())).collect();
+        Variables::from(move |name| pairs.get(name).cloned())
+    }
+
+    /// Checks that each value of a variable is refused, and that the error tells of both.
+    pub(super) fn refuses<T>(name: &str, values: &[&str], read: impl Fn(&Variables<'static>) -> Result<T>) {
+        for value in values {
+            let error = read(&variables(&[(name, value)])).err().unwrap_or_else(|| panic!("{name}={value}"));
+            let text = error.to_string();
+            assert!(error.kind() == ErrorKind::InvalidInput && text.contains(name) && text.contains(value), "{error}");
+        }
     }
 
     #[test]
     fn without_variables_the_program_decides() {
         let none = variables(&[("OTEL_SERVICE_NAME", " "), ("OTEL_SDK_DISABLED", "")]);
-        assert!(!none.is_disabled() && !none.names_service() && !none.has_endpoint("TRACES") && !none.has_sampler());
-        assert_eq!(none.protocol("TRACES").expect("none"), None);
+        assert!(!none.is_disabled().expect("none") && !none.names_service());
         assert_eq!(none.exporters("METRICS").expect("none"), Exporters { otlp: true, prometheus: false });
         assert!(none.propagates_baggage().expect("none"));
-    }
-
-    #[test]
-    fn the_variable_of_a_signal_wins_over_that_of_all() {
-        let both = variables(&[
-            ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
-            ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "http/protobuf"),
-            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://collector:4317"),
-        ]);
-        assert_eq!(both.protocol("TRACES").expect("known"), Some(Protocol::Grpc));
-        assert_eq!(both.protocol("METRICS").expect("known"), Some(Protocol::HttpProtobuf));
-        assert!(both.has_endpoint("TRACES") && !both.has_endpoint("METRICS"));
+        none.check().expect("none");
     }
 
     #[test]
     fn the_service_is_named_in_either_place() {
         assert!(variables(&[("OTEL_SERVICE_NAME", "shop")]).names_service());
-        let attributes = variables(&[("OTEL_RESOURCE_ATTRIBUTES", "a=b, service.name=shop")]);
+        let attributes = variables(&[("OTEL_RESOURCE_ATTRIBUTES", "a=b, service.name=shop,")]);
         assert!(attributes.names_service() && attributes.has_attribute("a") && !attributes.has_attribute("b"));
+        attributes.check().expect("pairs");
+        refuses("OTEL_RESOURCE_ATTRIBUTES", &["shop", "=b"], Variables::check);
+        assert!(variables(&[("OTEL_RESOURCE_ATTRIBUTES", "a=b,c")]).check().is_err());
     }
 
     #[test]
@@ -174,19 +148,26 @@ mod tests {
         let some = variables(&[("OTEL_TRACES_EXPORTER", "none"), ("OTEL_METRICS_EXPORTER", "otlp, prometheus")]);
         assert_eq!(some.exporters("TRACES").expect("known"), Exporters { otlp: false, prometheus: false });
         assert_eq!(some.exporters("METRICS").expect("known"), Exporters { otlp: true, prometheus: true });
-        let bad = variables(&[
-            ("OTEL_TRACES_EXPORTER", "zipkin"),
-            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
-            ("OTEL_PROPAGATORS", "b3"),
-        ]);
-        let errors = [
-            bad.exporters("TRACES").map(|_| ()),
-            bad.protocol("TRACES").map(|_| ()),
-            bad.propagates_baggage().map(|_| ()),
-        ];
-        for (error, value) in errors.into_iter().zip(["zipkin", "http/json", "b3"]) {
-            let error = error.expect_err("refused");
-            assert!(error.kind() == ErrorKind::InvalidInput && error.to_string().contains(value), "{error}");
+        refuses("OTEL_TRACES_EXPORTER", &["zipkin", "prometheus"], |variables| variables.exporters("TRACES"));
+    }
+
+    #[test]
+    fn all_of_it_is_turned_off_by_true_alone() {
+        for (value, expected) in [("true", true), ("TRUE", true), ("false", false)] {
+            assert_eq!(variables(&[("OTEL_SDK_DISABLED", value)]).is_disabled().expect(value), expected);
         }
+        refuses("OTEL_SDK_DISABLED", &["1", "yes"], Variables::is_disabled);
+    }
+
+    #[test]
+    fn the_trace_context_travels_in_any_case() {
+        for (list, baggage) in
+            [("tracecontext", false), ("tracecontext,baggage", true), ("baggage, tracecontext", true)]
+        {
+            let asked = variables(&[("OTEL_PROPAGATORS", list)]);
+            assert_eq!(asked.propagates_baggage().expect(list), baggage);
+        }
+        let bad = ["b3", "none", "baggage", "tracecontext,none", "tracecontext,b3", ","];
+        refuses("OTEL_PROPAGATORS", &bad, Variables::propagates_baggage);
     }
 }
