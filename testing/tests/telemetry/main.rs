@@ -1,6 +1,8 @@
 //! What arrives at a collector that somebody else wrote, from a program that is set up by one call and the standard variables.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod variables;
+
 use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -66,15 +68,24 @@ async fn an_order_is_one_trace_on_every_transport_and_over_both_protocols() {
 }
 
 #[tokio::test]
-async fn metrics_arrive_under_the_name_of_the_service() {
-    let collector = Collector::start().await;
-    let endpoint = collector.http();
-    let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), ("OTEL_SERVICE_NAME", "corner-shop")];
-    shop(&["mem"], &variables).await;
-    for name in ["messaging.client.sent.messages", "messaging.process.duration", "flux.route.handled"] {
-        let points = collector.metric(name).await;
-        let text = serde_json::to_string(&points).unwrap();
-        assert!(text.contains("corner-shop"), "{text}");
+async fn metrics_arrive_over_both_protocols_under_the_name_of_the_service_and_with_its_attributes() {
+    for protocol in ["grpc", "http/protobuf"] {
+        let collector = Collector::start().await;
+        let endpoint = if protocol == "grpc" { collector.grpc() } else { collector.http() };
+        let variables = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+            ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", protocol),
+            ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=staging"),
+            ("OTEL_SERVICE_NAME", "corner-shop"),
+            ("OTEL_TRACES_EXPORTER", "none"),
+        ];
+        let trace = shop(&["mem"], &variables).await;
+        assert_eq!(trace, "0".repeat(32), "there are no traces");
+        for name in ["messaging.client.sent.messages", "messaging.process.duration", "flux.route.handled"] {
+            let points = collector.metric(name).await;
+            let text = serde_json::to_string(&points).unwrap();
+            assert!(text.contains("corner-shop") && text.contains("staging"), "{protocol}: {text}");
+        }
     }
 }
 
