@@ -4,7 +4,8 @@
 /// The conventions that these names are from.
 pub const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.37.0";
 
-/// The messaging system: `nats`, `http`, `flux` for in-process and routes.
+/// The messaging system: `mem`, `nats` with JetStream, `http`, or of a layer `cloudevents`, `webhooks`; `flux` for routes, and for
+/// transports that do not say.
 pub const SYSTEM: &str = "messaging.system";
 /// The subject.
 pub const DESTINATION_NAME: &str = "messaging.destination.name";
@@ -67,7 +68,7 @@ pub const STAGE: &str = "flux.stage";
 pub const STAGE_END: &str = "flux.stage.end";
 /// Calls that ended, by [`STAGE_END`], a counter.
 pub const STAGE_CALLS: &str = "flux.stage.calls";
-/// Calls in flight.
+/// Calls in flight, a gauge.
 pub const STAGE_ACTIVE: &str = "flux.stage.active";
 /// How long calls took, a histogram in seconds.
 pub const STAGE_DURATION: &str = "flux.stage.duration";
