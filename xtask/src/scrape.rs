@@ -1,4 +1,6 @@
 //! A real Prometheus reads a running example, and must have an answer to every query that the documentation shows.
+//!
+//! A query that falls back to a constant has one under any name, so `testing/tests/telemetry/names.rs` checks the names as well.
 
 mod prometheus;
 

@@ -1,6 +1,7 @@
 //! What arrives at a collector that somebody else wrote, from a program that is set up by one call and the standard variables.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod names;
 mod variables;
 
 use std::collections::BTreeMap;
