@@ -82,6 +82,17 @@ pub trait Responder<Req, Resp>: Send + Sync {
         std::future::ready(Ok(None))
     }
 
+    /// Waits until every reply given before, also by a [`Reply`] that was dropped, is out of this process's hands: a program that
+    /// ends after that has answered. The router does so at the end of a drain.
+    ///
+    /// Provided: returns at once, for transports that send a reply before [`Reply::reply`] returns.
+    ///
+    /// # Errors
+    /// When the peer did not take them.
+    fn flush_replies(&self) -> impl Future<Output = Result<()>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// Answers requests with `stage`, one at a time, until the transport is closed or the future dropped. A stage that panics has
     /// failed: its requester is told, with code 500, and the next one is answered.
     ///
@@ -231,6 +242,8 @@ pub trait DynResponder<Req, Resp>: Send + Sync {
         concurrency: usize,
         on_arrival: OnArrival<Req, BoxReply<Resp>>,
     ) -> BoxFuture<'s, Result<Option<Registration>>>;
+    /// As [`Responder::flush_replies`].
+    fn flush_replies_dyn(&self) -> BoxFuture<'_, Result<()>>;
 }
 
 /// A boxed responder of any transport.
@@ -258,6 +271,10 @@ where
         let boxing: OnArrival<Req, R::Reply> = Arc::new(move |request| on_arrival(request.map(boxed)));
         Box::pin(self.listen_inline(filter, concurrency, boxing))
     }
+
+    fn flush_replies_dyn(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(self.flush_replies())
+    }
 }
 
 fn boxed<Req, Resp, A>(request: Delivery<Req, A>) -> Delivery<Req, BoxReply<Resp>>
@@ -284,6 +301,10 @@ impl<Req, Resp: 'static> Responder<Req, Resp> for dyn DynResponder<Req, Resp> + 
     ) -> Result<Option<Registration>> {
         self.listen_inline_dyn(filter, concurrency, on_arrival).await
     }
+
+    fn flush_replies(&self) -> impl Future<Output = Result<()>> + Send {
+        self.flush_replies_dyn()
+    }
 }
 
 macro_rules! through_pointer {
@@ -309,6 +330,10 @@ macro_rules! through_pointer {
                 on_arrival: OnArrival<Req, R::Reply>,
             ) -> impl Future<Output = Result<Option<Registration>>> + Send {
                 (**self).listen_inline(filter, concurrency, on_arrival)
+            }
+
+            fn flush_replies(&self) -> impl Future<Output = Result<()>> + Send {
+                (**self).flush_replies()
             }
         }
     )*};

@@ -67,6 +67,10 @@ where
             Arc::new(move |request| on_arrival(request.and_then(|request| decode(shared.here(), request))));
         self.wire.listen_inline(filter, concurrency, decoding)
     }
+
+    fn flush_replies(&self) -> impl Future<Output = Result<()>> + Send {
+        self.wire.flush_replies()
+    }
 }
 
 /// What the answers of one responder are encoded with.

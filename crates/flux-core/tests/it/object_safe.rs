@@ -135,12 +135,13 @@ where
     };
     let (answer, replied) = futures_util::future::join(requester.request("n", 1), answering).await;
     replied?;
+    responder.flush_replies().await?;
     answer
 }
 
 #[tokio::test]
 async fn a_requester_and_a_responder() -> Result<()> {
-    let (_, bus) = numbers();
+    let (wire, bus) = numbers();
     let asks: BoxRequester<u32, u32> = Box::new(bus.clone());
     let answers: BoxResponder<u32, u32> = Box::new(bus.clone());
     assert_eq!(ask_and_answer(asks, answers).await?, 2);
@@ -149,6 +150,7 @@ async fn a_requester_and_a_responder() -> Result<()> {
     assert_eq!(ask_and_answer(asks, answers).await?, 2);
     let (asks, answers): (&dyn DynRequester<u32, u32>, &dyn DynResponder<u32, u32>) = (&bus, &bus);
     assert_eq!(ask_and_answer(asks, answers).await?, 2);
+    assert_eq!(wire.flushes(), 3, "the replies are flushed at the wire");
     Ok(())
 }
 

@@ -184,6 +184,11 @@ impl Responder<Bytes, Bytes> for Wire {
         self.state().responder = Some((filter.try_into()?, sender));
         Ok(Requests(receiver))
     }
+
+    async fn flush_replies(&self) -> Result<()> {
+        self.state().flushes += 1;
+        Ok(())
+    }
 }
 
 fn delivery<A>(message: Message<Bytes>, acker: A) -> Delivery<Bytes, A> {
