@@ -111,6 +111,7 @@ struct Repr {
     retry_after: Option<Duration>,
     operation: Option<&'static str>,
     subject: Option<Subject>,
+    context: Option<Cow<'static, str>>,
     message: Cow<'static, str>,
     source: Option<Box<dyn StdError + Send + Sync>>,
     /// The lock is never held; it makes a delivery that is only `Send` shareable.
@@ -126,6 +127,7 @@ impl Error {
             retry_after: None,
             operation: None,
             subject: None,
+            context: None,
             message: message.into(),
             source: None,
             undecodable: None,
@@ -150,6 +152,18 @@ impl Error {
     #[must_use]
     pub fn with_subject(mut self, subject: Subject) -> Self {
         self.0.subject = Some(subject);
+        self
+    }
+
+    /// Says where it happened, before everything else that this level prints: which route, which module. Nothing else changes, so
+    /// that whoever looks still finds the operation, the subject and the cause. What is added later stands further out.
+    #[must_use]
+    pub fn with_context(mut self, context: impl Into<Cow<'static, str>>) -> Self {
+        let outer = context.into();
+        self.0.context = Some(match self.0.context.take() {
+            Some(inner) => format!("{outer}: {inner}").into(),
+            None => outer,
+        });
         self
     }
 
@@ -221,6 +235,9 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(context) = &self.0.context {
+            write!(f, "{context}: ")?;
+        }
         if let Some(operation) = self.0.operation {
             f.write_str(operation)?;
             if let Some(subject) = &self.0.subject {
@@ -285,6 +302,19 @@ mod tests {
             .with_source(std::io::Error::other("connection refused"));
         assert_eq!(error.to_string(), "publish `orders.created`: unavailable");
         assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("connection refused"));
+    }
+
+    #[test]
+    fn a_context_stands_before_the_level_and_changes_nothing_else() {
+        let error = Error::from(RemoteError::new("404", "unknown"))
+            .with_operation("request")
+            .with_subject(crate::subject!("quotes"))
+            .with_context("route `quotes`")
+            .with_context("module `shop`");
+        let told = "module `shop`: route `quotes`: request `quotes`: the responder answered with an error";
+        assert_eq!(error.to_string(), told);
+        assert_eq!((error.kind(), error.operation()), (ErrorKind::Remote, Some("request")));
+        assert_eq!(error.remote().map(RemoteError::code), Some("404"));
     }
 
     #[test]
