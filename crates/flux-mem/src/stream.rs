@@ -157,8 +157,9 @@ impl MemStream {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`](flux_core::ErrorKind::InvalidInput) when a durable consumer of that name has another
-    /// configuration (the error names the fields), when a filter matches none of the stream's subjects, and on a work queue
-    /// when another consumer takes the same messages. [`ErrorKind::Closed`](flux_core::ErrorKind::Closed).
+    /// configuration (the error names the fields), and when a filter matches none of the stream's subjects.
+    /// [`ErrorKind::Rejected`](flux_core::ErrorKind::Rejected) on a work queue, when another consumer takes the same messages.
+    /// [`ErrorKind::Closed`](flux_core::ErrorKind::Closed).
     pub fn consumer(&self, config: ConsumerConfig) -> Result<MemConsumer> {
         let id = self.0.now(|state, _| state.add_consumer(config))?;
         Ok(MemConsumer::new(Arc::clone(&self.0), id))

@@ -293,8 +293,12 @@ impl ConsumerConfig {
     }
 
     pub(super) fn invalid(&self, what: &str) -> Error {
+        self.wrong(ErrorKind::InvalidInput, what)
+    }
+
+    pub(super) fn wrong(&self, kind: ErrorKind, what: &str) -> Error {
         let name = self.durable.as_deref().unwrap_or("(ephemeral)");
-        Error::new(ErrorKind::InvalidInput, format!("consumer `{name}`: {what}"))
+        Error::new(kind, format!("consumer `{name}`: {what}"))
     }
 
     /// The names of the fields in which the two differ.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use flux_core::{Result, SubjectFilter};
+use flux_core::{ErrorKind, Result, SubjectFilter};
 
 use super::config::{ConsumerConfig, DeliverPolicy, Retention};
 use super::consumer::{Consumer, takes};
@@ -53,7 +53,9 @@ impl State {
         };
         match self.consumers.iter().find(|(_, other)| overlaps(other)) {
             Some((_, Consumer { name, .. })) => {
-                Err(config.invalid(&format!("on a work queue it would take the messages of consumer `{name}`")))
+                // Of another kind than what is wrong with the configuration by itself, as the server has it.
+                let text = format!("on a work queue it would take the messages of consumer `{name}`");
+                Err(config.wrong(ErrorKind::Rejected, &text))
             }
             None => Ok(()),
         }
