@@ -28,7 +28,7 @@ pub fn suite() -> Suite {
         limits: vec![
             Limit::Rate { contender: THOUSAND, at_least: 1.0 },
             Limit::Rate { contender: MILLION, at_least: 1.0 },
-            Limit::Times { contender: MILLION, at_least: 0.7, other: THOUSAND },
+            Limit::Times { contender: MILLION, at_least: 0.8, other: THOUSAND },
         ],
     }
 }

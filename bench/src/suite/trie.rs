@@ -26,6 +26,6 @@ pub fn suite() -> Suite {
             contender("flux, 1,000 subscriptions", 1_000),
             contender(MILLION, 1_000_000),
         ],
-        limits: vec![Limit::Times { contender: MILLION, at_least: 0.5, other: ONE }],
+        limits: vec![Limit::Times { contender: MILLION, at_least: 0.8, other: ONE }],
     }
 }
