@@ -27,15 +27,7 @@ macro_rules! transport_suite {
             }
 
             fn disagreement() -> Option<String> {
-                #[allow(unused_imports, reason = "which of them serve depends on the transport")]
-                use $crate::probe::{
-                    Found, HasGroups, HasPull, HasRequests, LacksGroups, LacksPull, LacksRequests, Probe,
-                };
-                let probe =
-                    Probe::<<$fixture as $crate::Fixture>::Bus, <$fixture as $crate::Fixture>::Payload>::new();
-                let probe = &probe;
-                let found = Found { groups: probe.groups(), requests: probe.requests(), pull: probe.pull() };
-                $crate::probe::disagreement::<$fixture>(found, &[$(stringify!($part)),*])
+                $crate::__disagreement!($fixture $(, $part)*)
             }
 
             /// Everything the suite finds, as the report has it.
@@ -68,6 +60,20 @@ macro_rules! transport_suite {
             }
         }
     };
+}
+
+/// What a fixture says of its transport against its types and these parts; `None` when they agree.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __disagreement {
+    ($fixture:ty $(, $part:ident)*) => {{
+        #[allow(unused_imports, reason = "which of them serve depends on the transport")]
+        use $crate::probe::{Found, HasGroups, HasPull, HasRequests, LacksGroups, LacksPull, LacksRequests, Probe};
+        let probe = Probe::<<$fixture as $crate::Fixture>::Bus, <$fixture as $crate::Fixture>::Payload>::new();
+        let probe = &probe;
+        let found = Found { groups: probe.groups(), requests: probe.requests(), pull: probe.pull() };
+        $crate::probe::disagreement::<$fixture>(found, &[$(stringify!($part)),*])
+    }};
 }
 
 /// The cases of one part, as a list or as tests.

@@ -215,6 +215,12 @@ pub async fn unsubscribes_when_dropped<F: Fixture>() -> Verdict {
         let found = take_number::<F>(&mut stays).await?;
         ensure!(found == number, "{found} arrived instead of {number}");
     }
+    // Where publishing returns with the outcome, it tells whether anybody is left to take the message.
+    if F::capabilities().outcomes {
+        drop(stays);
+        let sent = bus.publish("conformance.one", F::payload(20)).await.map(drop);
+        ensure!(sent.is_err_and(|error| error.is_retryable()), "a message was taken, and everyone had left");
+    }
     Ok(())
 }
 

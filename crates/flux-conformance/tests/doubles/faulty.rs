@@ -8,8 +8,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use flux_core::{Acker, Delivery, Headers, Message, Publisher, QueueSubscriber, Result, Subscriber};
-use flux_mem::{MemAcker, MemStream, StreamDeliveries};
+use flux_core::{
+    Acker, Batch, Consumer, Delivery, Error, ErrorKind, Headers, Message, Publisher, QueueSubscriber, Result,
+    Subscriber, next,
+};
+use flux_mem::{ConsumerConfig, MemAcker, MemConsumer, MemStream, StreamDeliveries};
 use futures_core::Stream;
 
 /// What is wrong.
@@ -21,10 +24,12 @@ pub(crate) enum Fault {
     LosesOnNak,
     AcksAtDelivery,
     IgnoresTheDelay,
-    DeliversAfterUnsubscribing,
+    LosesToOneWhoLeft,
     BlocksThePublisher,
-    ClaimsRequests,
-    HidesGroups,
+    StaysInTheGroup,
+    FetchesNothing,
+    FetchesAtOnce,
+    FailsToFetchNothing,
 }
 
 impl Fault {
@@ -33,17 +38,19 @@ impl Fault {
         Self::ALL.get(number).copied().expect("there is a fault of that number")
     }
 
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::None,
         Self::DropsAHeader,
         Self::Reorders,
         Self::LosesOnNak,
         Self::AcksAtDelivery,
         Self::IgnoresTheDelay,
-        Self::DeliversAfterUnsubscribing,
+        Self::LosesToOneWhoLeft,
         Self::BlocksThePublisher,
-        Self::ClaimsRequests,
-        Self::HidesGroups,
+        Self::StaysInTheGroup,
+        Self::FetchesNothing,
+        Self::FetchesAtOnce,
+        Self::FailsToFetchNothing,
     ];
 }
 
@@ -53,17 +60,24 @@ pub(crate) struct Faulty {
     fault: Fault,
     sent: Arc<AtomicU64>,
     held: Arc<Mutex<Option<Message<Bytes>>>>,
-    /// Subscriptions that were dropped; one that delivers after that takes its share of what others should get.
-    ghosts: Arc<AtomicU64>,
+    /// Subscriptions that were dropped.
+    left: Arc<AtomicU64>,
 }
 
 impl Faulty {
     pub(crate) fn new(stream: MemStream, fault: Fault) -> Self {
-        Self { stream, fault, sent: Arc::default(), held: Arc::default(), ghosts: Arc::default() }
+        Self { stream, fault, sent: Arc::default(), held: Arc::default(), left: Arc::default() }
     }
 
-    fn deliveries(&self, stream: StreamDeliveries) -> Deliveries {
-        Deliveries { stream: Box::pin(stream), fault: self.fault, ghosts: Arc::clone(&self.ghosts), early: Vec::new() }
+    fn deliveries(&self, stream: StreamDeliveries, in_group: bool) -> Deliveries {
+        let (fault, left) = (self.fault, Arc::clone(&self.left));
+        Deliveries { stream: Some(Box::pin(stream)), in_group, fault, left, early: Vec::new() }
+    }
+
+    /// A consumer of what `filter` matches.
+    pub(crate) fn consumer(&self, filter: &str) -> Result<FaultyConsumer> {
+        let inner = self.stream.consumer(ConsumerConfig::durable("puller").with_filter(filter))?;
+        Ok(FaultyConsumer { inner, fault: self.fault })
     }
 }
 
@@ -85,9 +99,8 @@ impl Publisher<Bytes> for Faulty {
                 return Ok(());
             }
             Fault::BlocksThePublisher if sent == 100 => pending().await,
-            Fault::DeliversAfterUnsubscribing if self.ghosts.load(Ordering::SeqCst) > 0 && sent % 2 == 1 => {
-                return Ok(());
-            }
+            // As if every second message were for the one who left, and for nobody else.
+            Fault::LosesToOneWhoLeft if self.left.load(Ordering::SeqCst) > 0 && sent % 2 == 1 => return Ok(()),
             _ => {}
         }
         self.stream.send(message).await?;
@@ -104,27 +117,38 @@ impl Subscriber<Bytes> for Faulty {
     type Deliveries = Deliveries;
 
     async fn subscribe(&self, filter: &str) -> Result<Deliveries> {
-        Ok(self.deliveries(self.stream.subscribe(filter).await?))
+        Ok(self.deliveries(self.stream.subscribe(filter).await?, false))
     }
 }
 
 impl QueueSubscriber<Bytes> for Faulty {
     async fn subscribe_group(&self, filter: &str, group: &str) -> Result<Deliveries> {
-        Ok(self.deliveries(self.stream.subscribe_group(filter, group).await?))
+        Ok(self.deliveries(self.stream.subscribe_group(filter, group).await?, true))
     }
 }
 
 pub(crate) struct Deliveries {
-    stream: Pin<Box<StreamDeliveries>>,
+    /// There until the subscription is dropped.
+    stream: Option<Pin<Box<StreamDeliveries>>>,
+    in_group: bool,
     fault: Fault,
-    ghosts: Arc<AtomicU64>,
+    left: Arc<AtomicU64>,
     /// Acks that are on their way before any handler has returned.
     early: Vec<Pin<Box<dyn Future<Output = Result<()>> + Send>>>,
 }
 
 impl Drop for Deliveries {
     fn drop(&mut self) {
-        self.ghosts.fetch_add(1, Ordering::SeqCst);
+        self.left.fetch_add(1, Ordering::SeqCst);
+        let Some(mut stream) = self.stream.take().filter(|_| self.in_group) else { return };
+        if self.fault == Fault::StaysInTheGroup {
+            // It goes on as a member, and acks what nobody sees any more.
+            tokio::spawn(async move {
+                while let Some(Ok(delivery)) = next(stream.as_mut()).await {
+                    drop(delivery.ack().await);
+                }
+            });
+        }
     }
 }
 
@@ -133,7 +157,8 @@ impl Stream for Deliveries {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        let Poll::Ready(next) = this.stream.as_mut().poll_next(cx) else { return Poll::Pending };
+        let Some(stream) = &mut this.stream else { return Poll::Ready(None) };
+        let Poll::Ready(next) = stream.as_mut().poll_next(cx) else { return Poll::Pending };
         let Some(delivery) = next.transpose()? else { return Poll::Ready(None) };
         let fault = this.fault;
         if fault == Fault::AcksAtDelivery {
@@ -144,6 +169,36 @@ impl Stream for Deliveries {
             return Poll::Ready(Some(Ok(Delivery::new(message, metadata, acker))));
         }
         Poll::Ready(Some(Ok(delivery.map_acker(|inner| FaultyAcker { inner: Some(inner), fault }))))
+    }
+}
+
+pub(crate) struct FaultyConsumer {
+    inner: MemConsumer,
+    fault: Fault,
+}
+
+impl Consumer<Bytes> for FaultyConsumer {
+    type Acker = FaultyAcker;
+
+    async fn fetch(&self, max: usize, wait: Duration) -> Result<Batch<Bytes, FaultyAcker>> {
+        let fault = self.fault;
+        let wait = if fault == Fault::FetchesAtOnce { Duration::ZERO } else { wait };
+        let mut batch = Vec::new();
+        for delivery in self.inner.fetch(max, wait).await? {
+            let delivery = delivery?;
+            if fault == Fault::AcksAtDelivery {
+                let Delivery { message, metadata, acker, .. } = delivery;
+                acker.ack().await?;
+                batch.push(Ok(Delivery::new(message, metadata, FaultyAcker { inner: None, fault })));
+            } else {
+                batch.push(Ok(delivery.map_acker(|inner| FaultyAcker { inner: Some(inner), fault })));
+            }
+        }
+        match fault {
+            Fault::FetchesNothing => Ok(Batch::default()),
+            Fault::FailsToFetchNothing if batch.is_empty() => Err(Error::new(ErrorKind::TimedOut, "nothing came")),
+            _ => Ok(batch),
+        }
     }
 }
 

@@ -1,18 +1,21 @@
 //! The suite is tested by transports that are wrong in one way each: it must catch every one of them.
 
+mod claim;
 mod faulty;
 mod inline;
+mod lingering;
 mod server;
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use flux_conformance::{Capabilities, Case, Fixture, Flavor, Redelivers, Report, run, transport_suite};
+use flux_conformance::{Capabilities, Case, Fixture, Flavor, Pull, Redelivers, Report, run, transport_suite};
 use flux_core::Result;
 use flux_mem::{Mem, StreamConfig};
 
-use faulty::{Fault, Faulty};
+use faulty::{Fault, Faulty, FaultyConsumer};
 use inline::Inline;
+use lingering::Ghosts;
 use server::Server;
 
 /// A stream in memory with the fault of this number.
@@ -25,12 +28,7 @@ impl<const FAULT: usize> Fixture for Double<FAULT> {
     const PAUSED: bool = true;
 
     fn capabilities() -> Capabilities {
-        let capabilities = Capabilities::new("the stream holds it", "per stream").with_redelivery();
-        match Fault::number(FAULT) {
-            Fault::ClaimsRequests => capabilities.with_groups().with_requests(),
-            Fault::HidesGroups => capabilities,
-            _ => capabilities.with_groups(),
-        }
+        Capabilities::new("the stream holds it", "per stream").with_redelivery().with_groups().with_pull()
     }
 
     async fn open() -> Result<Faulty> {
@@ -53,6 +51,18 @@ impl<const FAULT: usize> Redelivers for Double<FAULT> {
     }
 }
 
+impl<const FAULT: usize> Pull for Double<FAULT> {
+    type Consumer = FaultyConsumer;
+
+    async fn consumer(bus: &Faulty, filter: &str) -> Result<FaultyConsumer> {
+        bus.consumer(filter)
+    }
+
+    fn ack_wait() -> Duration {
+        Duration::from_secs(30)
+    }
+}
+
 #[track_caller]
 fn caught(report: &Report, by: &str) {
     let failed: Vec<_> = report.failed.iter().map(|(name, _)| *name).collect();
@@ -60,13 +70,14 @@ fn caught(report: &Report, by: &str) {
 }
 
 // A transport without a fault; its tests are the suite's.
-transport_suite!(faultless: Double<0>, groups, redelivers);
+transport_suite!(faultless: Double<0>, groups, redelivers, pull);
 transport_suite!(restarting: Server<0>, groups, requests, redelivers, restarts, restarts_requests, restarts_stored);
 
 fn cases_of<const FAULT: usize>() -> Vec<Case> {
     let mut cases = flux_conformance::__part!(list basic Double<FAULT>);
     cases.extend(flux_conformance::__part!(list groups Double<FAULT>));
     cases.extend(flux_conformance::__part!(list redelivers Double<FAULT>));
+    cases.extend(flux_conformance::__part!(list pull Double<FAULT>));
     cases
 }
 
@@ -107,7 +118,7 @@ fn an_ignored_delay_is_caught() {
 }
 
 #[test]
-fn delivery_after_unsubscribing_is_caught() {
+fn a_loss_to_one_who_left_is_caught() {
     caught(&report::<6>(), "unsubscribes_when_dropped");
 }
 
@@ -117,24 +128,35 @@ fn a_publisher_that_is_blocked_for_ever_is_caught() {
 }
 
 #[test]
-fn a_claim_without_the_ability_is_caught() {
-    let claims = claims::<8>();
-    assert!(claims.as_deref().is_some_and(|flaw| flaw.contains("claims request-reply")), "{claims:?}");
+fn a_member_that_stays_after_it_was_dropped_is_caught() {
+    caught(&report::<8>(), "gives_nothing_to_a_member_that_left");
 }
 
 #[test]
-fn a_hidden_ability_is_caught() {
-    let claims = claims::<9>();
-    assert!(claims.as_deref().is_some_and(|flaw| flaw.contains("has queue groups")), "{claims:?}");
+fn a_subscription_that_stays_after_it_was_dropped_is_caught() {
+    let cases: Vec<Case> = flux_conformance::__part!(list basic Ghosts);
+    caught(&run(&cases, Flavor::CurrentThread), "is_not_blocked_by_one_who_left");
 }
 
-fn claims<const FAULT: usize>() -> Option<String> {
-    use flux_conformance::probe::{Found, HasGroups as _, LacksPull as _, LacksRequests as _, Probe, disagreement};
-    let probe = &Probe::<Faulty, Bytes>::new();
-    disagreement::<Double<FAULT>>(
-        Found { groups: probe.groups(), requests: probe.requests(), pull: probe.pull() },
-        &["groups", "redelivers"],
-    )
+#[test]
+fn a_fetch_that_brings_nothing_is_caught() {
+    caught(&report::<9>(), "fetches_what_is_there_at_once");
+}
+
+#[test]
+fn a_fetch_that_does_not_wait_is_caught() {
+    caught(&report::<10>(), "fetches_what_there_is_when_time_is_up");
+}
+
+#[test]
+fn an_error_where_a_fetch_finds_nothing_is_caught() {
+    caught(&report::<11>(), "fetches_nothing_without_an_error");
+}
+
+#[test]
+fn what_is_fetched_and_lost_is_caught() {
+    caught(&report::<3>(), "fetches_again_what_was_nakked");
+    caught(&report::<4>(), "fetches_again_what_was_not_settled");
 }
 
 /// The cases that stop the server of a bus with the lapse of this number, and start it again.
