@@ -1,7 +1,7 @@
 //! What carries the messages: the only file that knows the names of transports.
 
 use std::future::pending;
-use std::io::{self, BufRead};
+use std::io;
 use std::time::Duration;
 
 use flux::http::{self, Http, HttpClient, HttpClientConfig, HttpServer};
@@ -13,6 +13,7 @@ use flux::prelude::*;
 use tokio::net::TcpListener;
 
 use crate::handlers::on_cancelled;
+use crate::input::Input;
 use crate::options::{Options, Transport};
 use crate::report::Report;
 use crate::{Trouble, job};
@@ -24,7 +25,7 @@ const SUBJECTS: [&str; 4] = ["flights.>", "cancelled.>", "alerts.>", "dlq.>"];
 const REMEMBERED: Duration = Duration::from_hours(24);
 
 /// Chooses what carries the messages, and nothing else.
-pub(crate) async fn carry(options: &Options, input: Box<dyn BufRead + Send>) -> Result<Report, Trouble> {
+pub(crate) async fn carry(options: &Options, input: Input) -> Result<Report, Trouble> {
     match options.transport {
         Transport::Mem => job(Mem::new(), Mem::new(), options, input).await,
         Transport::Stream => {

@@ -7,22 +7,24 @@ mod flight;
 mod handlers;
 mod input;
 mod options;
+mod progress;
 mod report;
 
-use std::io::{self, BufRead, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use flux::prelude::*;
 use flux::router::Handle;
-use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::{mpsc, watch};
 
 use crate::carrier::carry;
 use crate::desk::{Airlines, Bus, Desk};
 use crate::handlers::{Line, Wire, on_alert, on_dead_letter, on_flight, on_name, on_raw, publish_line};
+use crate::input::{Input, RawLine};
 use crate::options::{HELP, Options};
+use crate::progress::Progress;
 use crate::report::Report;
 
 /// Lines that may be on their way at the same time.
@@ -40,7 +42,7 @@ fn main() -> ExitCode {
         }
         Err(error) => return refuse(&format!("{error}\n\n{HELP}")),
     };
-    let input = match input::open(options.input.as_deref()) {
+    let input = match Input::open(options.input.as_deref()) {
         Ok(input) => input,
         Err(error) => return refuse(&error),
     };
@@ -86,7 +88,7 @@ fn tell(options: &Options, report: &Report) -> ExitCode {
 }
 
 #[tokio::main]
-async fn run(options: &Options, input: Box<dyn BufRead + Send>) -> Result<Report, Trouble> {
+async fn run(options: &Options, input: Input) -> Result<Report, Trouble> {
     carry(options, input).await
 }
 
@@ -95,7 +97,7 @@ pub(crate) async fn job<W: Wire, L: Line>(
     wire: W,
     line: L,
     options: &Options,
-    input: Box<dyn BufRead + Send>,
+    input: Input,
 ) -> Result<Report, Trouble> {
     let started = Instant::now();
     let bus: Bus<W> = Typed::new(wire.clone(), Json);
@@ -169,9 +171,9 @@ async fn feed<W: Wire>(
     bus: &Bus<W>,
     desk: &Desk<W>,
     signals: &mut watch::Receiver<u8>,
-    input: Box<dyn BufRead + Send>,
+    input: Input,
 ) -> Result<u64, Trouble> {
-    let bar = progress();
+    let progress = Progress::of(input.total());
     let mut lines = read(input);
     let (mut published, mut lost) = (0, 0);
     loop {
@@ -180,9 +182,10 @@ async fn feed<W: Wire>(
             () = signalled(signals, 1) => None,
         };
         let Some(line) = line else { break };
-        publish_line(bus, line.map_err(Trouble::Input)?).await?;
+        let line = line.map_err(Trouble::Input)?;
+        publish_line(bus, line.bytes).await?;
         published += 1;
-        bar.inc(1);
+        progress.line(line.read);
         let behind = || published - desk.decoded.value() - desk.dead_letters.value();
         while *signals.borrow() == 0 && behind() - lost >= IN_FLIGHT {
             let before = behind();
@@ -192,7 +195,6 @@ async fn feed<W: Wire>(
             }
         }
     }
-    bar.finish_and_clear();
     Ok(published)
 }
 
@@ -225,25 +227,16 @@ async fn signalled(signals: &mut watch::Receiver<u8>, times: u8) {
 }
 
 /// Reads on a thread of its own, so that a slow input holds up nothing else.
-fn read(mut input: Box<dyn BufRead + Send>) -> mpsc::Receiver<io::Result<flux::Bytes>> {
+fn read(mut input: Input) -> mpsc::Receiver<io::Result<RawLine>> {
     let (lines, taken) = mpsc::channel(1024);
     std::thread::spawn(move || {
-        while let Some(line) = input::next_line(&mut *input).transpose() {
+        while let Some(line) = input.next_line().transpose() {
             if lines.blocking_send(line).is_err() {
                 break;
             }
         }
     });
     taken
-}
-
-fn progress() -> ProgressBar {
-    if !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{bar:40} {pos} lines, {per_sec}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new_spinner().with_style(style)
 }
 
 /// An error and its causes on one line.
