@@ -4,10 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use flux_core::{
-    Delivery, ErrorKind, Message, Outcome, Publisher as _, Reply as _, Responder, Result, Settle as _, Subscriber, next,
-};
-use flux_http::{HttpClient, HttpClientConfig, HttpServer, HttpServerConfig, serve};
+use flux_core::{Delivery, ErrorKind, Message, Outcome, Reply as _, Responder, Result, Settle as _, Subscriber, next};
+use flux_http::{HttpServer, HttpServerConfig, serve};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -107,22 +105,6 @@ async fn connections_over_the_limit_wait_until_one_ends() -> Result<()> {
     drop(first);
     let answer = within(second).await.expect("served");
     assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
-    Ok(())
-}
-
-#[tokio::test]
-#[cfg(feature = "http2")]
-async fn an_idle_connection_of_http2_makes_room_for_the_next() -> Result<()> {
-    let config = HttpServerConfig::new().with_max_connections(1).with_header_timeout(Duration::from_millis(50));
-    let (_server, address) = serving(config).await;
-    let base = format!("http://{address}");
-    let http2 = || HttpClient::new(&base, HttpClientConfig::new().with_http2());
-    // Both are kept in a pool, and answer pings there.
-    let clients = [http2()?, http2()?];
-    for client in &clients {
-        let error = within(client.publish("a", Bytes::new())).await.expect_err("nobody listens");
-        assert_eq!(error.kind(), ErrorKind::NoResponder);
-    }
     Ok(())
 }
 

@@ -2,6 +2,9 @@
 
 mod axum;
 mod client;
+mod connections;
+#[cfg(feature = "http2")]
+mod http2;
 mod inline;
 mod limits;
 mod readme;
