@@ -118,3 +118,31 @@ fn left_out(protocol: Protocol) -> Error {
     };
     Error::new(ErrorKind::Unsupported, format!("this program was built without the feature `{feature}`"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operator_says_where_to_and_how() {
+        let background = Background::start().expect("a thread");
+        let read = |variables: &Variables<'_>| {
+            let own = (Some("http://program:1"), Some(Protocol::Grpc));
+            let collector = Collector { background: &background, endpoint: own.0, protocol: own.1, variables };
+            let protocol = collector.protocol("TRACES").expect("known");
+            (collector.endpoint("TRACES", protocol).expect("an address").map(str::to_owned), protocol)
+        };
+        let silent = Variables::from(|_| None);
+        assert_eq!(read(&silent), (Some("http://program:1".to_owned()), Protocol::Grpc));
+        let said = Variables::from(|name| {
+            let value = match name {
+                "OTEL_EXPORTER_OTLP_ENDPOINT" => "http://operator:1",
+                "OTEL_EXPORTER_OTLP_PROTOCOL" => "http/protobuf",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        });
+        // What it says is read by OpenTelemetry, unless the program's stands in its way.
+        assert_eq!(read(&said), (None, Protocol::HttpProtobuf));
+    }
+}

@@ -218,8 +218,7 @@ impl Setup {
 
     fn build(self, variables: &Variables<'_>) -> Result<Guard> {
         variables.check()?;
-        let sampler = variables.sampler()?.or_else(|| self.sampling.map(Sampler::from));
-        let mut providers = Assembly::new(self.resource(variables), sampler);
+        let mut providers = Assembly::new(self.resource(variables), self.sampler(variables)?);
         #[cfg(feature = "prometheus")]
         if let Some(prometheus) = &self.prometheus {
             providers.read_by(prometheus.reader()?);
@@ -259,12 +258,21 @@ impl Setup {
         }
         if metrics {
             let mut reader = PeriodicReader::builder(collector.metrics()?);
-            if let Some(interval) = variables.interval()?.or(self.interval) {
+            if let Some(interval) = self.interval(variables)? {
                 reader = reader.with_interval(interval);
             }
             providers.read_by(reader.build());
         }
         Ok(Some(background))
+    }
+
+    #[cfg(feature = "_otlp")]
+    fn interval(&self, variables: &Variables<'_>) -> Result<Option<Duration>> {
+        Ok(variables.interval()?.or(self.interval))
+    }
+
+    fn sampler(&self, variables: &Variables<'_>) -> Result<Option<Sampler>> {
+        Ok(variables.sampler()?.or_else(|| self.sampling.map(Sampler::from)))
     }
 
     fn resource(&self, variables: &Variables<'_>) -> Resource {
@@ -311,6 +319,32 @@ mod tests {
             let error = Setup::new("shop").install_as(&variables).expect_err(name);
             assert!(error.kind() == ErrorKind::InvalidInput && error.to_string().contains(name), "{error}");
         }
+    }
+
+    #[test]
+    fn the_operator_has_the_last_word() {
+        let setup = Setup::new("shop").with_attribute("a", "program").with_attribute("b", "program");
+        let setup = setup.with_interval(Duration::from_secs(1)).with_sampling(Sampling::Always);
+        let read = |variables: &Variables<'_>| {
+            let (interval, sampler) = (setup.interval(variables), setup.sampler(variables));
+            let resource = setup.resource(variables);
+            let has = |key: &'static str| resource.get(&key.into()).is_some();
+            let sampler = format!("{:?}", sampler.expect("known").expect("one"));
+            (interval.expect("a number"), sampler, has("a"), has("b"))
+        };
+        let silent = Variables::from(|_| None);
+        assert_eq!(read(&silent), (Some(Duration::from_secs(1)), "ParentBased(AlwaysOn)".to_owned(), true, true));
+        let said = Variables::from(|name| {
+            let value = match name {
+                "OTEL_METRIC_EXPORT_INTERVAL" => "2000",
+                "OTEL_RESOURCE_ATTRIBUTES" => "a=operator",
+                "OTEL_TRACES_SAMPLER" => "always_off",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        });
+        // OpenTelemetry reads the operator's attribute, so here the program's alone is missing.
+        assert_eq!(read(&said), (Some(Duration::from_secs(2)), "AlwaysOff".to_owned(), false, true));
     }
 
     #[test]

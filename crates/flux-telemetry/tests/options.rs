@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use flux_core::ErrorKind;
 use flux_telemetry::{Protocol, Redact, Setup};
@@ -105,11 +105,13 @@ fn secrets_of_spans_are_hidden_before_they_are_sent() {
     let (url, requests) = collector();
     let setup = || Setup::new("shop").with_endpoint(&url).without_metrics();
     let guard = setup().install().expect("installed");
+    global::meter("shop").u64_counter("orders").build().add(1, &[]);
     record_secrets();
     guard.shutdown().expect("sent");
     let sent = next(&requests);
     assert!(sent.line.starts_with("POST /v1/traces "), "{}", sent.line);
     assert_eq!((sent.count("hunter2"), sent.count("[hidden]")), (0, 3), "of the span, its event and its link");
+    assert!(requests.try_recv().is_err(), "no metrics");
     assert_eq!((sent.count("password"), sent.count("42-42"), sent.count("DE02")), (3, 1, 1));
 
     let guard = setup().with_redaction(Redact::only(["iban"])).install().expect("installed");
@@ -153,6 +155,20 @@ fn the_protocol_is_the_one_that_is_asked_for() {
         let _ = guard.flush();
         assert!(next(&requests).line.starts_with(line), "{protocol:?}");
     }
+}
+
+#[test]
+fn the_flush_at_the_end_takes_no_longer_than_it_may() {
+    let _alone = alone();
+    // Takes connections, and is silent.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", silent.local_addr().expect("bound"));
+    let setup = Setup::new("shop").with_endpoint(url).without_metrics();
+    let guard = setup.with_flush_limit(Duration::from_millis(50)).install().expect("installed");
+    record_secrets();
+    let started = Instant::now();
+    assert_eq!(guard.shutdown().expect_err("nobody answers").kind(), ErrorKind::TimedOut);
+    assert!(started.elapsed() < Duration::from_secs(4), "the default is five seconds");
 }
 
 #[test]
