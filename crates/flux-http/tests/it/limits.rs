@@ -80,6 +80,15 @@ async fn slow_bodies_and_slow_headers_are_cut_off() -> Result<()> {
 }
 
 #[tokio::test]
+async fn an_idle_connection_is_closed() -> Result<()> {
+    let (_server, address) = small().await;
+    // It could be used again, and is not; what is read ends when the server closes.
+    let answer = raw(address, "POST /a HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 404 ") && !answer.contains("connection: close"), "{answer}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn headers_over_the_limit_are_refused() -> Result<()> {
     let (server, address) = small().await;
     let _deliveries = Subscriber::<Bytes>::subscribe(&server, "a").await?;
