@@ -10,6 +10,8 @@ mod limits;
 mod readme;
 mod router;
 mod server;
+#[cfg(feature = "http2")]
+mod tls;
 
 use std::future::{Future, pending};
 use std::net::SocketAddr;
