@@ -83,8 +83,8 @@ async fn a_client_of_the_callers_own_reports_to_a_monitor() -> Result<()> {
 }
 
 #[cfg(feature = "telemetry")]
-#[test]
-fn events_are_a_metric_of_opentelemetry() {
+#[tokio::test]
+async fn events_are_a_metric_of_opentelemetry() -> Result<()> {
     use opentelemetry_sdk::metrics::data::{
         AggregatedMetrics, MetricData, ResourceMetrics, ScopeMetrics, SumDataPoint,
     };
@@ -93,19 +93,39 @@ fn events_are_a_metric_of_opentelemetry() {
     let exporter = InMemoryMetricExporter::default();
     let meters = SdkMeterProvider::builder().with_reader(PeriodicReader::builder(exporter.clone()).build()).build();
     opentelemetry::global::set_meter_provider(meters.clone());
+    let server = server().await?;
+    let bus = Nats::connect(server.url(), NatsConfig::new().with_subscription_capacity(1)).await?;
+    let mut events = bus.monitor().events();
+    let _slow = bus.subscribe("metric.*").await?;
+    for _ in 0..2 {
+        bus.publish("metric.a", text("x")).await?;
+    }
+    await_event(&mut events, |event| matches!(event, NatsEvent::SlowConsumer { .. })).await;
     let monitor = Monitor::new();
     for _ in 0..1000 {
         monitor.observe(async_nats::Event::LameDuckMode);
     }
     meters.force_flush().expect("in memory");
     let exported = exporter.get_finished_metrics().expect("in memory");
-    let metrics = exported.iter().flat_map(ResourceMetrics::scope_metrics).flat_map(ScopeMetrics::metrics);
-    let mut counted = 0;
-    for metric in metrics.filter(|metric| metric.name() == "flux.nats.connection.events") {
-        let AggregatedMetrics::U64(MetricData::Sum(sum)) = metric.data() else { panic!("a counter") };
-        let lame = sum.data_points().filter(|point| point.attributes().any(|kv| kv.value.as_str() == "lame_duck"));
-        counted += lame.map(SumDataPoint::value).max().unwrap_or_default();
-    }
+    // How often the metric counted what has these attributes and no others.
+    let counted = |attributes: &[(&str, &str)]| -> u64 {
+        let metrics = exported.iter().flat_map(ResourceMetrics::scope_metrics).flat_map(ScopeMetrics::metrics);
+        let metrics = metrics.filter(|metric| metric.name() == "flux.nats.connection.events");
+        let exact = |point: &&SumDataPoint<u64>| {
+            let found = |(key, value): &(&str, &str)| {
+                point.attributes().any(|kv| kv.key.as_str() == *key && kv.value.as_str() == *value)
+            };
+            point.attributes().count() == attributes.len() && attributes.iter().all(found)
+        };
+        let counts = metrics.map(|metric| {
+            let AggregatedMetrics::U64(MetricData::Sum(sum)) = metric.data() else { panic!("a counter") };
+            sum.data_points().filter(exact).map(SumDataPoint::value).sum()
+        });
+        counts.max().unwrap_or_default()
+    };
+    let slow = [("flux.event", "slow_consumer"), ("messaging.destination.template", "metric.*")];
+    assert_eq!(counted(&[slow[0], slow[1], ("messaging.system", "nats")]), 1);
     // Other tests of this process may lose a server, too.
-    assert!(counted >= 1000, "{counted}");
+    assert!(counted(&[("flux.event", "lame_duck"), ("messaging.system", "nats")]) >= 1000);
+    Ok(())
 }
