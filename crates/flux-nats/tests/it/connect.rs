@@ -1,10 +1,11 @@
 //! Connecting: who gives up, who goes on, and who is let in.
 
+use std::io::{Read as _, Write as _};
 use std::pin::pin;
 use std::time::Duration;
 
 use flux_core::{ErrorKind, Publisher, Result, Subscriber, next};
-use flux_nats::{Credentials, Nats, NatsConfig};
+use flux_nats::{Credentials, Nats, NatsConfig, NatsEvent};
 use flux_nats_server::Server;
 
 use super::{connect, server, text, within};
@@ -66,7 +67,43 @@ async fn a_url_that_is_none_is_refused_without_its_password() {
 }
 
 #[tokio::test]
-async fn the_name_and_the_inbox_are_the_ones_asked_for() -> Result<()> {
+async fn one_of_several_servers_is_enough_and_another_takes_its_place() -> Result<()> {
+    let (first, second, third) = (server().await?, server().await?, server().await?);
+    first.stop().await?;
+    third.stop().await?;
+    let urls = format!("{}, {},{}", first.url(), second.url(), third.url());
+    let bus = within(Nats::connect(&urls, NatsConfig::new())).await?;
+    let mut deliveries = bus.subscribe("a").await?;
+    let mut events = bus.monitor().events();
+    second.kill().await?;
+    super::await_event(&mut events, |event| *event == NatsEvent::Disconnected).await;
+    third.start().await?;
+    super::await_event(&mut events, |event| *event == NatsEvent::Connected).await;
+    bus.publish("a", text("x")).await?;
+    assert_eq!(within(next(pin!(&mut deliveries))).await.expect("it lives")?.message.payload, text("x"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_server_shows_the_connections_name() -> Result<()> {
+    let server = Server::builder().with_monitoring().start().await?;
+    let bus = Nats::connect(server.url(), NatsConfig::new().with_name("pricing, blue")).await?;
+    bus.flush().await?;
+    let page = || -> std::io::Result<String> {
+        let address = server.monitoring_url().and_then(|url| url.strip_prefix("http://")).unwrap_or_default();
+        let mut stream = std::net::TcpStream::connect(address)?;
+        stream.write_all(b"GET /connz HTTP/1.0\r\n\r\n")?;
+        let mut page = String::new();
+        stream.read_to_string(&mut page)?;
+        Ok(page)
+    };
+    let page = page().expect("the server shows its connections");
+    assert!(page.contains("\"name\": \"pricing, blue\""), "{page}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn answers_come_to_the_inbox_asked_for() -> Result<()> {
     let permissions = "authorization { users: [{ user: a, password: b, permissions: \
         { publish: [\">\"], subscribe: [\"mine.>\", \"work\"] } }] }";
     let server = Server::builder().config(permissions).start().await?;
@@ -102,7 +139,7 @@ async fn a_silent_server_is_noticed_after_two_pings() -> Result<()> {
     let mut events = bus.monitor().events();
     server.pause().await?;
     // By default it would take minutes.
-    super::await_event(&mut events, |event| *event == flux_nats::NatsEvent::Disconnected).await;
+    super::await_event(&mut events, |event| *event == NatsEvent::Disconnected).await;
     server.resume().await
 }
 
