@@ -67,7 +67,7 @@ async fn a_list_ends_with_its_mark_and_one_cut_short_is_an_error() -> Result<()>
     let bus = connect(&server).await?;
     let mut requests = responder(&server, "q").await?;
     let serving = tokio::spawn(async move {
-        for whole in [true, false, false] {
+        for whole in [true, false, false, false, false] {
             let request = next(pin!(&mut requests)).await.expect("it lives")?;
             for _ in 0..100 {
                 request.acker.send(Message::to(request.message.subject.clone(), text("x"))).await?;
@@ -84,9 +84,9 @@ async fn a_list_ends_with_its_mark_and_one_cut_short_is_an_error() -> Result<()>
         }
         Result::Ok(requests)
     });
-    let ask = async |payload, stall: Duration| -> Result<(usize, Option<ErrorKind>)> {
+    let ask = async |payload, many: Many| -> Result<(usize, Option<ErrorKind>)> {
         let request = Message::new("many", text(payload))?;
-        let mut answers = bus.request_many(request, Many::stream(LONG).with_stall(stall)).await?;
+        let mut answers = bus.request_many(request, many).await?;
         let mut taken = 0;
         while let Some(answer) = within(next(pin!(&mut answers))).await {
             match answer {
@@ -99,9 +99,14 @@ async fn a_list_ends_with_its_mark_and_one_cut_short_is_an_error() -> Result<()>
         }
         Ok((taken, None))
     };
-    assert_eq!(ask("whole", LONG).await?, (100, None));
-    assert_eq!(ask("drop", LONG).await?, (100, Some(ErrorKind::Remote)));
-    assert_eq!(ask("silent", Duration::from_millis(300)).await?, (100, Some(ErrorKind::TimedOut)));
+    let short = Duration::from_millis(300);
+    assert_eq!(ask("whole", Many::stream(LONG)).await?, (100, None));
+    assert_eq!(ask("drop", Many::stream(LONG)).await?, (100, Some(ErrorKind::Remote)));
+    let started = Instant::now();
+    assert_eq!(ask("silent", Many::stream(LONG).with_stall(short)).await?, (100, Some(ErrorKind::TimedOut)));
+    assert_eq!(ask("silent", Many::stream(short)).await?, (100, Some(ErrorKind::TimedOut)));
+    assert_eq!(ask("silent", Many::stream(short).with_stall(LONG)).await?, (100, Some(ErrorKind::TimedOut)));
+    assert!(started.elapsed() < LONG, "the total time counts, however long a pause may be");
     within(serving).await.expect("no panic").map(drop)
 }
 
