@@ -10,6 +10,7 @@ use flux_codec::Json;
 use flux_core::{ErrorKind, Failure, Message, RemoteError, Requester, Responder, Result, next};
 use flux_nats::{Endpoint, Nats, NatsConfig, NatsService, Service};
 use flux_nats_server::Server;
+use flux_router::Router;
 use serde_json::Value;
 
 use super::{connect, server, text, within};
@@ -154,6 +155,53 @@ async fn an_endpoint_is_there_while_it_listens_and_a_service_while_it_is_held() 
         }
     })
     .await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn routes_answer_as_a_service_and_as_an_endpoint_of_it() -> Result<()> {
+    let server = server().await?;
+    let bus = connect(&server).await?;
+    let service = pricing(&bus).await?;
+    let quote = service.endpoint(Endpoint::new("quote")?.with_group("quoting")).typed(Json);
+    let all = service.clone().typed(Json);
+    let router = Router::new().respond("quotes.get", &quote, double).respond("lists.a", &all, double);
+    let handle = router.handle();
+    let running = tokio::spawn(router.run());
+    within(handle.ready()).await?;
+    let requester = bus.clone().typed(Json);
+    for (subject, asked) in [("quotes.get", 1_u64), ("quotes.get", 0), ("lists.a", 2)] {
+        let answer: Result<u64> = within(requester.request(subject, asked)).await;
+        match answer {
+            Ok(answer) => assert_eq!(answer, asked * 2),
+            Err(error) => assert_eq!((error.kind(), asked), (ErrorKind::Remote, 0)),
+        }
+    }
+    let stats: Bytes = bus.request("$SRV.STATS.pricing", text("")).await?;
+    let stats: Value = serde_json::from_slice(&stats).expect("it is JSON");
+    let found: Vec<_> = stats["endpoints"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|endpoint| {
+            let text = |field: &str| endpoint[field].as_str().unwrap_or_default().to_owned();
+            let number = |field: &str| endpoint[field].as_u64();
+            (text("name"), text("queue_group"), number("num_requests"), number("num_errors"))
+        })
+        .collect();
+    let expected = [("quote", "quoting", Some(2), Some(1)), ("lists-a", "q", Some(1), Some(0))];
+    let expected =
+        expected.map(|(name, group, requests, errors)| (name.to_owned(), group.to_owned(), requests, errors));
+    let sorted = |mut endpoints: Vec<_>| {
+        endpoints.sort();
+        endpoints
+    };
+    assert_eq!(sorted(found), sorted(expected.into()), "{stats}");
+    handle.stop();
+    let report = within(running).await.expect("no panic")?;
+    assert!(report.is_drained());
+    let gone = within(requester.request("quotes.get", 1_u64)).await.map(|_: u64| ()).expect_err("the routes are gone");
+    assert_eq!(gone.kind(), ErrorKind::NoResponder);
     Ok(())
 }
 
