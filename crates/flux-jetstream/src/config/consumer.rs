@@ -89,6 +89,7 @@ pub enum PriorityGroup {
 pub struct ConsumerConfig {
     native: pull::Config,
     deliver: DeliverPolicy,
+    pause_until: Option<SystemTime>,
     pub(crate) filters: Vec<String>,
     pub(crate) acks: Acks,
     pub(crate) max_prefetch: usize,
@@ -118,6 +119,7 @@ impl ConsumerConfig {
         Self {
             native,
             deliver: DeliverPolicy::default(),
+            pause_until: None,
             filters: Vec::new(),
             acks: Acks::default(),
             max_prefetch: 500,
@@ -210,6 +212,13 @@ impl ConsumerConfig {
     /// Keep the consumer's state in memory even if the stream is on disk.
     pub const fn with_memory_storage(mut self) -> Self {
         self.native.memory_storage = true;
+        self
+    }
+
+    /// Delivers nothing before this time. Heartbeats come, so a subscription waits. A durable consumer that was paused or resumed by
+    /// other means since differs from what is declared.
+    pub const fn with_pause_until(mut self, time: SystemTime) -> Self {
+        self.pause_until = Some(time);
         self
     }
 
@@ -326,6 +335,7 @@ impl ConsumerConfig {
         if let Some(first) = native.backoff.first() {
             native.ack_wait = *first;
         }
+        native.pause_until = self.pause_until.map(native_time).transpose()?;
         self.add_group(&mut native);
         Ok(native)
     }

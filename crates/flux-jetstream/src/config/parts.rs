@@ -140,6 +140,21 @@ impl Source {
         self
     }
 
+    /// The stream is in another account, whose API this account imports under the given prefix, for example `JS.hub.API`. It
+    /// delivers under the other prefix, which is imported as well; no token of it is that of a subject the stream takes.
+    pub fn with_import(mut self, api_prefix: impl Into<String>, delivery_prefix: impl Into<String>) -> Self {
+        let (api_prefix, delivery_prefix) = (api_prefix.into(), Some(delivery_prefix.into()));
+        self.native.external = Some(native::External { api_prefix, delivery_prefix });
+        self
+    }
+
+    /// Reads through this durable push consumer, which somebody has made with flow control as its ack policy and this
+    /// delivery subject, instead of one that the server makes for itself. Needs a server of release 2.14 or newer (ADR-60).
+    pub fn with_consumer(mut self, name: impl Into<String>, delivery_subject: impl Into<String>) -> Self {
+        self.native.consumer = Some(native::StreamConsumerSource::new(name, delivery_subject));
+        self
+    }
+
     pub(super) fn native(&self) -> Result<native::Source> {
         let mut source = self.native.clone();
         source.start_time = self.start_time.map(native_time).transpose()?;

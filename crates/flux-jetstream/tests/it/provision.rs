@@ -1,14 +1,17 @@
 //! Streams and consumers declared in code: made, compared, never changed unasked.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
+use async_nats::ConnectOptions;
 use flux_core::{ErrorKind, QueueSubscriber as _, Subscriber as _};
 use flux_jetstream::{
-    Compression, ConsumerConfig, DeliverPolicy, Discard, OnDifference, Placement, PriorityGroup, ReplayPolicy,
-    Republish, Retention, Source, Storage, StreamConfig, Transform,
+    Compression, ConsumerConfig, DeliverPolicy, Discard, JetStream, JsStream, OnDifference, PriorityGroup,
+    ReplayPolicy, Republish, Retention, Source, Storage, StreamConfig, Transform,
 };
+use flux_nats::Nats;
+use flux_nats_server::Server;
 
-use crate::{config, jetstream, put, stream, take, text};
+use crate::{config, jetstream, listen, put, stream, take, text};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -68,7 +71,6 @@ async fn every_setting_reaches_the_server_and_comes_back() {
         ("retention", base("a1").with_retention(Retention::WorkQueue)),
         ("retention", base("a2").with_retention(Retention::Interest)),
         ("storage", base("a3").with_storage(Storage::Memory)),
-        ("placement", base("a4").with_placement(Placement::default())),
         ("compression", base("a5").with_compression(Compression::S2)),
         ("discard", base("a6").with_discard(Discard::New)),
         ("discard", base("a7").with_discard(Discard::NewPerSubject).with_max_messages_per_subject(1)),
@@ -84,6 +86,9 @@ async fn every_setting_reaches_the_server_and_comes_back() {
         ("allow_rollup_hdrs", base("a17").with_rollup()),
         ("allow_direct", base("a18").with_direct_get()),
         ("sources", base("a19").with_source(source().with_filter("origin.x"))),
+        ("sources", base("a4").with_source(Source::new("origin").with_start_sequence(3))),
+        ("sources", base("a34").with_source(Source::new("origin").with_transform("origin.*", "a34.{{wildcard(1)}}"))),
+        ("sources", base("a35").with_source(Source::new("origin").with_consumer("reader", "deliver.a35"))),
         ("mirror", StreamConfig::new("a20", [""; 0]).with_mirror(source())),
         ("subject_transform", StreamConfig::new("a21", ["a.>"]).with_subject_transform(transform)),
         (
@@ -109,7 +114,7 @@ async fn every_setting_reaches_the_server_and_comes_back() {
         // What is declared matters: the plain stream of that name is another one.
         let plain = jetstream.differences(&base(config.name())).await.unwrap();
         let differs = plain.iter().any(|found| found.field.contains(field));
-        assert!(differs || field == "placement", "{field} is not among {plain:?}");
+        assert!(differs, "{field} is not among {plain:?}");
     }
 }
 
@@ -135,6 +140,7 @@ async fn every_setting_of_a_consumer_reaches_the_server_and_comes_back() {
         ("inactive_threshold", base("c14").with_inactive_threshold(MINUTE)),
         ("num_replicas", base("c15").with_replicas(1)),
         ("mem_storage", base("c16").with_memory_storage()),
+        ("pause_until", base("c22").with_pause_until(SystemTime::now() + MINUTE * 60)),
         (
             "priority_policy",
             base("c17").with_priority_group(PriorityGroup::Pinned { name: name.clone(), timeout: MINUTE }),
@@ -239,4 +245,128 @@ async fn a_filter_may_match_what_only_the_server_knows_of() {
 
     let copy = StreamConfig::new("copy", ["copies.>"]).with_source(Source::new("orders"));
     jetstream.stream(copy).await.unwrap().subscribe("elsewhere.*").await.unwrap();
+}
+
+/// Subject and payload of the first messages of a stream, as they come.
+async fn first(stream: &JsStream, messages: usize) -> Vec<(String, String)> {
+    let mut deliveries = listen(&stream.consumer(ConsumerConfig::ephemeral()).await.unwrap()).await;
+    let mut found = Vec::new();
+    for _ in 0..messages {
+        let taken = tokio::time::timeout(Duration::from_secs(20), take(&mut deliveries)).await.expect("nothing comes");
+        found.push((taken.message.subject.to_string(), text(&taken)));
+    }
+    found
+}
+
+fn pair(subject: &str, text: &str) -> (String, String) {
+    (subject.to_owned(), text.to_owned())
+}
+
+#[tokio::test]
+async fn a_source_begins_where_it_is_told_and_is_renamed() {
+    let jetstream = jetstream().await;
+    let orders = jetstream.stream(config()).await.unwrap();
+    for number in ["1", "2", "3"] {
+        put(&orders, "orders.a", number).await.unwrap();
+    }
+    let from = Source::new("orders").with_start_sequence(2);
+    let from = jetstream.stream(StreamConfig::new("from", ["from.>"]).with_source(from)).await.unwrap();
+    assert_eq!(first(&from, 2).await, [pair("orders.a", "2"), pair("orders.a", "3")]);
+    let renamed = Source::new("orders").with_transform("orders.*", "renamed.{{wildcard(1)}}");
+    let renamed = jetstream.stream(StreamConfig::new("renamed", ["other.>"]).with_source(renamed)).await.unwrap();
+    assert_eq!(first(&renamed, 1).await, [pair("renamed.a", "1")]);
+}
+
+/// Two servers with a JetStream each, the second one a leaf of the first.
+async fn hub_and_leaf() -> (Server, Server) {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let domain = |name: &str, leafnodes: String| {
+        let lines = format!("jetstream {{ domain: {name} }}\nleafnodes {{ {leafnodes} }}");
+        Server::builder().with_jetstream().config(&lines)
+    };
+    let hub = domain("hub", format!("listen: \"127.0.0.1:{port}\"")).start().await.unwrap();
+    let leaf = domain("leaf", format!("remotes: [{{ url: \"nats://127.0.0.1:{port}\" }}]")).start().await.unwrap();
+    (hub, leaf)
+}
+
+#[tokio::test]
+async fn a_domain_is_found_by_its_name() {
+    let (hub, leaf) = hub_and_leaf().await;
+    let at_hub = JetStream::connect(hub.url()).await.unwrap();
+    let orders = at_hub.stream(config()).await.unwrap();
+    put(&orders, "orders.a", "1").await.unwrap();
+
+    let own = JetStream::connect(leaf.url()).await.unwrap().with_timeout(Duration::from_secs(1));
+    let domain = |name: &str| own.clone().with_domain(name);
+    assert_eq!(domain("a.b").unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(domain("nowhere").unwrap().stream(config()).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    // The leaf takes a moment to connect.
+    let through = domain("hub").unwrap();
+    let limit = Instant::now() + Duration::from_secs(20);
+    let orders = loop {
+        match through.existing_stream("orders").await {
+            Ok(orders) => break orders,
+            Err(error) => assert!(Instant::now() < limit, "{error:?}"),
+        }
+    };
+    assert_eq!(first(&orders, 1).await, [pair("orders.a", "1")]);
+    assert_eq!(own.existing_stream("orders").await.unwrap_err().kind(), ErrorKind::Rejected, "the leaf has none");
+
+    let mirror = || StreamConfig::new("copy", [""; 0]).with_mirror(Source::new("orders").with_domain("hub"));
+    let copy = own.stream(mirror().with_direct_get().with_mirror_direct_get()).await.unwrap();
+    assert_eq!(first(&copy, 1).await, [pair("orders.a", "1")]);
+    let without = own.differences(&mirror().with_direct_get()).await.unwrap();
+    let fields: Vec<_> = without.into_iter().map(|found| found.field).collect();
+    assert_eq!(fields, ["mirror_direct"]);
+}
+
+#[tokio::test]
+async fn a_source_may_be_in_another_account() {
+    let accounts = r#"accounts {
+        origin: { jetstream: enabled, users: [{ user: origin, password: pw }], exports: [
+            { service: "$JS.API.CONSUMER.>" }, { stream: "deliver.origin.>" }
+        ] }
+        own: { jetstream: enabled, users: [{ user: own, password: pw }], imports: [
+            { service: { account: origin, subject: "$JS.API.CONSUMER.>" }, to: "JS.origin.API.CONSUMER.>" }
+            { stream: { account: origin, subject: "deliver.origin.>" } }
+        ] }
+    }"#;
+    let server = Server::builder().with_jetstream().config(accounts).start().await.unwrap();
+    let account = async |name: &str| {
+        let options = ConnectOptions::with_user_and_password(name.to_owned(), "pw".to_owned());
+        JetStream::new(Nats::new(options.connect(server.url()).await.unwrap()))
+    };
+    let orders = account("origin").await.stream(config()).await.unwrap();
+    put(&orders, "orders.a", "1").await.unwrap();
+    let own = account("own").await;
+    let source = Source::new("orders").with_import("JS.origin.API", "deliver.origin.own");
+    let copy = StreamConfig::new("copy", ["copies.>"]).with_source(source);
+    assert_eq!(first(&own.stream(copy.clone()).await.unwrap(), 1).await, [pair("orders.a", "1")]);
+    assert_eq!(own.differences(&copy).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_sealed_stream_is_read_and_never_written_again() {
+    let jetstream = jetstream().await;
+    let stream = jetstream.stream(config()).await.unwrap();
+    put(&stream, "orders.a", "1").await.unwrap();
+    let sealed = config().with_sealed().with_discard(Discard::New).with_deny_delete().with_deny_purge();
+    jetstream.stream(sealed.clone().with_on_difference(OnDifference::Update)).await.unwrap();
+    assert_eq!(jetstream.differences(&sealed).await.unwrap(), []);
+    assert!(put(&stream, "orders.a", "2").await.is_err());
+    assert!(stream.purge(">").await.is_err());
+    assert_eq!(first(&stream, 1).await, [pair("orders.a", "1")]);
+    let opened = jetstream.stream(config().with_on_difference(OnDifference::Update)).await.unwrap_err();
+    assert_eq!(opened.kind(), ErrorKind::Rejected);
+}
+
+#[tokio::test]
+async fn a_paused_consumer_delivers_when_its_time_has_come() {
+    let stream = stream().await;
+    put(&stream, "orders.a", "1").await.unwrap();
+    let time = SystemTime::now() + Duration::from_secs(2);
+    let consumer = stream.consumer(ConsumerConfig::durable("d").with_pause_until(time)).await.unwrap();
+    assert_eq!(text(&take(&mut listen(&consumer).await).await), "1");
+    let early = time.duration_since(SystemTime::now()).unwrap_or_default();
+    assert!(early < Duration::from_millis(100), "it came {early:?} too early");
 }
