@@ -8,6 +8,7 @@ use flux_core::{Error, ErrorKind, Headers, Result, Subject, Telemetry, Typed};
 
 use crate::config::check_provider;
 use crate::last_subject::LastSubject;
+use crate::request::Leaving;
 use crate::{Credentials, Monitor, NatsConfig, error, wire};
 
 /// Core NATS over a client of the caller's.
@@ -24,6 +25,7 @@ pub(crate) struct Inner {
     /// codec; a further one does without.
     content_type: OnceLock<(&'static str, HeaderMap)>,
     last_subject: LastSubject,
+    pub(crate) leaving: Leaving,
 }
 
 impl Nats {
@@ -79,6 +81,7 @@ impl Nats {
             monitor,
             content_type: OnceLock::new(),
             last_subject: LastSubject::default(),
+            leaving: Leaving::default(),
         }))
     }
 

@@ -1,5 +1,6 @@
 //! Asking and answering: one responder gets each request, and every request gets its answer or an error.
 
+mod leaving;
 mod many;
 mod reply;
 
@@ -12,9 +13,12 @@ use async_nats::{HeaderMap, Request, RequestErrorKind};
 use bytes::Bytes;
 use flux_core::{Delivery, Headers, Message, Metadata, Requester, Responder, Result, SubjectFilter, header};
 use futures_core::Stream;
+use tokio::time::timeout;
 
 pub use many::{Many, NatsAnswers, RequestMany, TypedAnswers};
 pub use reply::NatsReply;
+
+pub(crate) use leaving::Leaving;
 
 use crate::service::Live;
 use crate::subscriber::Subscription;
@@ -83,6 +87,23 @@ impl Responder<Bytes, Bytes> for Nats {
         let subscription = joined.map_err(|error| error.with_operation("listen"))?;
         Ok(NatsRequests::new(self.clone(), subscription, None))
     }
+
+    /// One round trip, after the requests that a dropped responder had not taken were refused. Where permissions forbid the round
+    /// trip, a second of being connected stands for it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`](flux_core::ErrorKind::Unavailable) when the connection is down for the request timeout, and
+    /// [`ErrorKind::Closed`](flux_core::ErrorKind::Closed).
+    async fn flush_replies(&self) -> Result<()> {
+        let limit = self.config().request_timeout;
+        let sent = async {
+            self.0.leaving.done().await;
+            self.confirm().await
+        };
+        let sent = timeout(limit, sent).await;
+        let sent = sent.unwrap_or_else(|_| Err(self.overdue("the last replies were not sent within", limit)));
+        sent.map_err(|error| error.with_operation("flush"))
+    }
 }
 
 /// The requests that one responder gets. Dropped, it withdraws the responder; requests that had arrived and were not taken are
@@ -146,7 +167,9 @@ impl Drop for NatsRequests {
         let Some(mut subscription) = self.subscription.take() else { return };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let nats = self.nats.clone();
+        let leaving = nats.0.leaving.begin();
         runtime.spawn(async move {
+            let _leaving = leaving;
             if subscription.subscriber.drain().await.is_ok() {
                 reply::refuse_all(&nats, &mut subscription.subscriber).await;
             }

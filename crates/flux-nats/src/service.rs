@@ -107,6 +107,10 @@ impl Responder<Bytes, Bytes> for NatsService {
     async fn listen(&self, filter: &str) -> Result<NatsRequests> {
         self.endpoint(Endpoint::named_after(filter)).listen(filter).await
     }
+
+    fn flush_replies(&self) -> impl Future<Output = Result<()>> + Send {
+        Responder::<Bytes, Bytes>::flush_replies(&self.0.nats)
+    }
 }
 
 impl Inner {

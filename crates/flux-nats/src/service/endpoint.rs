@@ -45,6 +45,10 @@ impl Responder<Bytes, Bytes> for NatsEndpoint {
         let live = Live::new(self.service.clone(), stats);
         Ok(NatsRequests::new(nats.clone(), subscription, Some(live)))
     }
+
+    fn flush_replies(&self) -> impl Future<Output = Result<()>> + Send {
+        self.service.flush_replies()
+    }
 }
 
 impl NatsEndpoint {
