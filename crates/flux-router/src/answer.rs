@@ -109,6 +109,10 @@ where
             Arc::new(move |request| on_arrival(request.map(|request| request.map_acker(AnsweringReply))));
         self.0.listen_inline(filter, concurrency, wrapping)
     }
+
+    fn flush_replies(&self) -> impl Future<Output = Result<()>> + Send {
+        self.0.flush_replies()
+    }
 }
 
 pin_project! {

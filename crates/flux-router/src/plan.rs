@@ -49,6 +49,8 @@ pub(crate) trait Start: Send {
 /// A route at work.
 pub(crate) struct Work {
     pub(crate) workers: Vec<BoxFuture<'static, Result<()>>>,
-    /// Brings what was published to where its receipt promised.
-    pub(crate) flush: BoxFuture<'static, Result<()>>,
+    pub(crate) flush: Flush,
 }
+
+/// Brings what was published or answered to where its receipt promised.
+pub(crate) type Flush = BoxFuture<'static, Result<()>>;

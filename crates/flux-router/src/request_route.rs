@@ -172,6 +172,7 @@ where
     fn start(self: Box<Self>, shared: Arc<Shared>) -> BoxFuture<'static, Result<Work>> {
         Box::pin(async move {
             let Self { bus, concurrency, .. } = *self;
+            let replying = bus.clone();
             let desk = Arc::new(Desk {
                 shared: Arc::clone(&shared),
                 stage: self.stage,
@@ -195,11 +196,11 @@ where
                 });
                 workers.collect()
             };
-            let flush = async move {
+            let flush = Box::pin(async move {
                 ended.await;
-                Ok(())
-            };
-            Ok(Work { workers, flush: Box::pin(flush) })
+                replying.flush_replies().await
+            });
+            Ok(Work { workers, flush })
         })
     }
 }

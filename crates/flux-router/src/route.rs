@@ -17,7 +17,7 @@ use crate::dead_letter::DeadLetters;
 use crate::handler::IntoHandler;
 use crate::key_order::{KeyOf, KeyOrder};
 use crate::message_work::MessageWork;
-use crate::plan::{AddRoute, Plan, Start, Transport, Work};
+use crate::plan::{AddRoute, Flush, Plan, Start, Transport, Work};
 use crate::shared::Shared;
 use crate::source::{Feed, Source};
 use crate::{Ladder, worker};
@@ -77,6 +77,8 @@ pub struct Route<T, B: Subscriber<T>, H, M, L = Identity> {
     ladder: Ladder,
     max_run: Option<Duration>,
     undecodable: Undecodable,
+    /// The bus, where it publishes too.
+    publisher: Option<ArcPublisher<T>>,
     dead_letters: Option<ArcPublisher<T>>,
     dead_letter_subject: Option<String>,
     marker: PhantomData<fn() -> M>,
@@ -92,7 +94,9 @@ where
     where
         B: Publisher<T>,
     {
-        Self::receiving(filter, bus, handler).dead_letters_through(bus.clone())
+        let publisher: ArcPublisher<T> = Arc::new(bus.clone());
+        let dead_letters = Some(Arc::clone(&publisher));
+        Self { publisher: Some(publisher), dead_letters, ..Self::receiving(filter, bus, handler) }
     }
 
     /// As [`new`](Self::new), on a transport that only delivers: there are no dead letters unless
@@ -112,6 +116,7 @@ where
             ladder: Ladder::default(),
             max_run: Some(MAX_RUN),
             undecodable: Undecodable::default(),
+            publisher: None,
             dead_letters: None,
             dead_letter_subject: None,
             marker: PhantomData,
@@ -216,6 +221,7 @@ where
             ladder: self.ladder,
             max_run: self.max_run,
             undecodable: self.undecodable,
+            publisher: self.publisher,
             dead_letters: self.dead_letters,
             dead_letter_subject: self.dead_letter_subject,
             marker: self.marker,
@@ -276,6 +282,7 @@ where
                 ladder: self.ladder,
                 max_run: self.max_run,
                 undecodable: self.undecodable,
+                publisher: self.publisher,
                 dead_letters,
                 wants_metadata: H::METADATA,
             };
@@ -297,6 +304,7 @@ struct Starting<T, B: Subscriber<T>, H> {
     ladder: Ladder,
     max_run: Option<Duration>,
     undecodable: Undecodable,
+    publisher: Option<ArcPublisher<T>>,
     dead_letters: Option<DeadLetters<T>>,
     wants_metadata: bool,
 }
@@ -313,7 +321,8 @@ where
             let filter = shared.filter.clone();
             let subscribe = Box::new(move || subscribe(bus.clone(), filter.clone(), group.clone()));
             let source = Source::open(Arc::clone(&shared), subscribe, B::backlog).await?;
-            let flush = self.dead_letters.as_ref().map(|letters| Arc::clone(&letters.publisher));
+            let letters = self.dead_letters.as_ref().map(|letters| Arc::clone(&letters.publisher));
+            let flush = flush(self.publisher, letters);
             let dead_letters = self.dead_letters.map(Arc::new);
             let telemetry = Telemetry::for_route(shared.filter.clone());
             let stage = Arc::new(self.stage);
@@ -336,16 +345,21 @@ where
                     None => Box::pin(worker::messages(work, feed)),
                 }
             });
-            let workers = workers.collect();
-            let flush = Box::pin(async move {
-                match flush {
-                    Some(publisher) => publisher.flush_dyn().await,
-                    None => Ok(()),
-                }
-            });
-            Ok(Work { workers, flush })
+            Ok(Work { workers: workers.collect(), flush })
         })
     }
+}
+
+/// Flushes the bus, over which the handler may have published, and where the dead letters went, if that is another.
+fn flush<T: Send + 'static>(bus: Option<ArcPublisher<T>>, letters: Option<ArcPublisher<T>>) -> Flush {
+    let letters = letters.filter(|letters| bus.as_ref().is_none_or(|bus| !Arc::ptr_eq(bus, letters)));
+    Box::pin(async move {
+        let mut result = Ok(());
+        for publisher in [bus, letters].into_iter().flatten() {
+            result = result.and(publisher.flush_dyn().await);
+        }
+        result
+    })
 }
 
 impl<T, B: Subscriber<T>, H, M, L> fmt::Debug for Route<T, B, H, M, L> {

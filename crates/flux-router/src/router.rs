@@ -136,6 +136,9 @@ impl<S: Clone, L> Router<S, L> {
 
     /// How long handlers may go on after the router was asked to stop; what still runs then is dropped and withheld.
     /// Default 30 s.
+    ///
+    /// Transports are flushed in the same time: those of the routes, and where their dead letters go. When handlers took all of it,
+    /// they have one second more. What handlers publish over another transport is theirs to flush.
     pub fn drain_for(mut self, limit: Duration) -> Self {
         self.drain = limit;
         self
@@ -184,7 +187,8 @@ impl<S: Clone, L> Router<S, L> {
     ///
     /// # Errors
     /// Those of [`check`](Self::check); the error of a subscription that could not be made or renewed; that of a route that
-    /// stops at an undecodable message. All routes are drained before the error is returned.
+    /// stops at an undecodable message; that of a transport that could not be flushed, [`ErrorKind::TimedOut`] when the drain
+    /// was over before. Each names its route. All routes that were started are drained before the error is returned.
     ///
     /// # Panics
     /// Outside of a tokio runtime.

@@ -1,14 +1,17 @@
 //! A service starts as a whole, with what it was told, and ends as a whole.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
-use flux_core::{ErrorKind, Failure, Message, Publisher as _};
+use flux_codec::Json;
+use flux_core::{ErrorKind, Failure, Message, Publisher as _, RemoteError, Requester as _, Typed};
 use flux_jetstream::ConsumerConfig;
-use flux_nats::NatsConfig;
-use flux_router::{Ladder, RequestRoute, Route, Router, State};
-use tokio::sync::Notify;
+use flux_nats::{Nats, NatsConfig};
+use flux_router::{Handle, Ladder, Report, RequestRoute, Route, Router, State};
+use futures_util::StreamExt as _;
 use tokio::sync::mpsc::Sender;
+use tokio::sync::{Notify, oneshot};
 
 use crate::{Order, Running, Site, next_of, told, within};
 
@@ -109,4 +112,95 @@ async fn defaults_are_as_the_guide_says() {
     assert_eq!(Ladder::new().attempts, 10);
     assert_eq!(NatsConfig::new().request_timeout, Duration::from_secs(10));
     service.stop().await;
+}
+
+/// Says that it has begun, and ends with what it has to say once the service is to stop.
+#[derive(Clone)]
+struct Last {
+    bus: Bus,
+    began: Sender<u64>,
+    handle: Handle,
+}
+
+async fn answer_last(order: Message<Order>, State(last): State<Last>) -> Result<Order, Failure> {
+    last.began.send(order.payload.id).await?;
+    last.handle.stopping().await;
+    Ok(order.payload)
+}
+
+async fn publish_last(order: Message<Order>, State(last): State<Last>) -> Result<(), Failure> {
+    last.began.send(order.payload.id).await?;
+    last.handle.stopping().await;
+    last.bus.publish("prices.last", order.payload).await?;
+    Ok(())
+}
+
+type Bus = Typed<Nats, Json>;
+
+/// A program whose `main` returns as soon as its router does, and gets its turn before any other task: nothing runs after that.
+fn program(
+    url: &str,
+    began: Sender<u64>,
+    add: fn(Router<Last>, &Bus) -> Router<Last>,
+) -> (oneshot::Receiver<Handle>, thread::JoinHandle<Report>) {
+    let (url, (tell, started)) = (url.to_owned(), oneshot::channel());
+    let main = thread::spawn(move || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_all().event_interval(1).build().unwrap().block_on(async {
+            let bus = Nats::connect(&url, NatsConfig::new()).await.unwrap().typed(Json);
+            let router = Router::new();
+            let handle = router.handle();
+            let last = Last { bus: bus.clone(), began, handle: handle.clone() };
+            let ready = async {
+                handle.ready().await.unwrap();
+                tell.send(handle.clone()).unwrap();
+            };
+            tokio::join!(add(router.with_state(last), &bus).run(), ready).0.unwrap()
+        })
+    });
+    (started, main)
+}
+
+async fn end(handle: Handle, main: thread::JoinHandle<Report>) {
+    handle.stop();
+    let report = within(tokio::task::spawn_blocking(|| main.join().unwrap())).await.unwrap();
+    assert!(report.is_drained(), "{report:?}");
+}
+
+#[tokio::test]
+async fn the_last_answers_arrive_although_the_program_ends_with_its_router() {
+    let site = Site::start().await;
+    let (began, mut hear) = told();
+    let (started, main) = program(site.server.url(), began, |router, bus| router.respond("quotes", bus, answer_last));
+    let handle = within(started).await.unwrap();
+    let ask = |id| {
+        let nats = site.nats.clone();
+        tokio::spawn(async move { nats.request("quotes", Order { id }).await.map(|Order { id }| id) })
+    };
+    let taken = ask(1);
+    assert_eq!(next_of(&mut hear).await, 1);
+    let waiting = ask(2);
+    site.nats.wire().flush().await.unwrap();
+    end(handle, main).await;
+    assert_eq!(within(taken).await.unwrap().unwrap(), 1);
+    let refused = within(waiting).await.unwrap().unwrap_err();
+    assert_eq!(refused.remote().map(RemoteError::code), Some("503"), "{refused}");
+}
+
+#[tokio::test]
+async fn what_was_published_last_arrives_although_the_program_ends_with_its_router() {
+    let site = Site::start().await;
+    let client = async_nats::connect(site.server.url()).await.unwrap();
+    let mut prices = client.subscribe("prices.last").await.unwrap();
+    client.flush().await.unwrap();
+    let (began, mut hear) = told();
+    let (started, main) = program(site.server.url(), began, |router, bus| {
+        router.add(Route::new("prices.asked", bus, publish_last).without_dead_letters())
+    });
+    let handle = within(started).await.unwrap();
+    site.nats.publish("prices.asked", Order { id: 3 }).await.unwrap();
+    assert_eq!(next_of(&mut hear).await, 3);
+    end(handle, main).await;
+    let price = within(prices.next()).await.unwrap();
+    assert_eq!(price.payload, r#"{"id":3}"#);
 }

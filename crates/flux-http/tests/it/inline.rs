@@ -350,3 +350,19 @@ async fn a_connection_forgets_a_responder_that_has_withdrawn() -> Result<()> {
     assert!(held.upgrade().is_none(), "what its handler holds is let go");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_router_that_is_dropped_answers_who_is_waiting() -> Result<()> {
+    let server = HttpServer::default();
+    let (gate, mut calls) = Gate::new();
+    let handler = gate.clone();
+    let router = Router::new().respond("a", &server.clone().typed(Json), move |request| handler.clone().pass(request));
+    let (handle, running) = (router.handle(), tokio::spawn(router.run()));
+    handle.ready().await?;
+    let mut asked = pin!(post(&server, "/a", &[], "1"));
+    assert!(is_pending(asked.as_mut()).await);
+    assert_eq!(calls.recv().await, Some(1));
+    running.abort();
+    assert_eq!(within(asked).await.status.as_u16(), 500, "it may have been handled");
+    Ok(())
+}

@@ -38,6 +38,8 @@ pub(crate) struct Script {
     written: Arc<Notify>,
     /// Whether the transport tells its backlog, and confirms settlements.
     confirms: bool,
+    /// How the transport flushes, where it does more than to write it down.
+    flush: Option<fn() -> BoxFuture<'static, Result<()>>>,
 }
 
 impl Script {
@@ -49,6 +51,11 @@ impl Script {
     /// One whose peer takes this long to store what is published.
     pub(crate) fn storing_for(stores_for: Duration) -> Self {
         Self { stores_for, ..Self::default() }
+    }
+
+    /// One that flushes in this way.
+    pub(crate) fn flushing(flush: fn() -> BoxFuture<'static, Result<()>>) -> Self {
+        Self { flush: Some(flush), ..Self::default() }
     }
 
     /// Prepares the next subscription; what is sent to the sender is delivered.
@@ -156,6 +163,9 @@ impl Publisher<u64> for Script {
     }
 
     async fn flush(&self) -> Result<()> {
+        if let Some(flush) = self.flush {
+            flush().await?;
+        }
         self.write(Did::Flushed);
         Ok(())
     }

@@ -11,6 +11,7 @@ mod answer;
 mod by_hand;
 mod check;
 mod drain;
+mod ending;
 mod extract;
 mod ladder;
 mod letters;
