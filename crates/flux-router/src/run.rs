@@ -193,6 +193,5 @@ async fn finish_all(tasks: &mut JoinSet<Result<()>>, result: &mut Result<()>) {
 }
 
 fn in_route(name: &str, error: Error) -> Error {
-    let retryable = error.is_retryable();
-    Error::new(error.kind(), format!("route `{name}`: {error}")).with_retryable(retryable).with_source(error)
+    error.with_context(format!("route `{name}`"))
 }

@@ -1,5 +1,7 @@
 //! Stopping: nothing new is taken, what was taken is finished or withheld, publishers are flushed last.
 
+use std::error::Error as _;
+use std::iter::successors;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use flux_router::{Handle, Report, Router, SecondSignal};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::double::{Did, Script, ack, idle};
+use crate::double::{Did, Script, ack, idle, subject};
 
 type Running = JoinHandle<flux_core::Result<Report>>;
 
@@ -54,7 +56,7 @@ async fn a_drain_waits_until_the_last_settlements_are_taken() {
     script.until(1).await;
     handle.stop();
     running.await.unwrap().unwrap();
-    assert_eq!(script.log(), [ack(1), Did::Confirmed], "also without a publisher to flush");
+    assert_eq!(script.log(), [ack(1), Did::Confirmed, Did::Flushed], "the handler may have published over it, too");
 }
 
 #[tokio::test(start_paused = true)]
@@ -143,7 +145,8 @@ async fn a_route_that_fails_stops_the_others_and_its_error_is_returned() {
     let (good, bad) = (Script::default(), Script::default());
     let kept = good.subscription();
     let ends = bad.subscription();
-    bad.refuse_subscription(Error::new(ErrorKind::Rejected, "no permission"));
+    let denied = Error::new(ErrorKind::Rejected, "no permission").with_operation("subscribe");
+    bad.refuse_subscription(denied.with_subject(subject("numbers.bad")).with_source(std::io::Error::other("code 7")));
     let ok = |_: Message<u64>| async { Ok::<(), Failure>(()) };
     let router = Router::new().route("numbers.good", &good, ok).route("numbers.bad", &bad, ok);
     let handle = router.handle();
@@ -153,8 +156,11 @@ async fn a_route_that_fails_stops_the_others_and_its_error_is_returned() {
     good.until(1).await;
     drop(ends);
     let error = running.await.unwrap().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Rejected);
-    assert!(error.to_string().contains("numbers.bad"), "{error}");
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::Rejected, Some("subscribe")));
+    assert_eq!(error.subject(), Some(&subject("numbers.bad")));
+    assert_eq!(error.to_string(), "route `numbers.bad`: subscribe `numbers.bad`: no permission");
+    let causes: Vec<_> = successors(error.source(), |cause| (*cause).source()).map(ToString::to_string).collect();
+    assert_eq!(causes, ["code 7"], "each level says what it knows, once");
     assert_eq!(good.log(), [ack(1), Did::Flushed]);
 }
 
@@ -185,9 +191,11 @@ async fn a_route_that_fails_lets_the_others_finish_what_they_took() {
 #[tokio::test(start_paused = true)]
 async fn a_subscription_that_cannot_be_made_is_an_error_at_once() {
     let script = Script::default();
+    script.refuse_subscription(Error::new(ErrorKind::Unavailable, "busy").with_retry_after(Duration::from_secs(3)));
     let router = Router::new().route("numbers.*", &script, |_: Message<u64>| async { Ok::<(), Failure>(()) });
     let handle = router.handle();
     let error = router.run().await.unwrap_err();
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(3)));
     assert!(error.to_string().contains("numbers.*"), "{error}");
     assert!(handle.ready().await.unwrap_err().to_string().contains("did not start"));
 }
