@@ -239,9 +239,12 @@ names! {
     CORRELATION_ID = "X-Correlation-ID";
     /// When the requester stops waiting for the answer: milliseconds since 1970 UTC.
     DEADLINE = "X-Deadline";
+    /// Names of the headers that a dead letter had no room for, separated by `, `.
+    DROPPED_HEADERS = "X-Dropped-Headers";
     /// Why a message became a dead letter, as text.
     ERROR = "X-Error";
-    /// How it failed: `retry`, `permanent`, `undecodable`, `panic`, `timeout`.
+    /// How it failed: `retry`, `permanent`, `panic`, `timeout`; `exhausted` when its last delivery ended without a word;
+    /// `undecodable` when no handler was called.
     ERROR_CLASS = "X-Error-Class";
     /// The code of an error reply, or of what is missing from a partial one.
     ERROR_CODE = "X-Error-Code";
@@ -251,7 +254,7 @@ names! {
     HANDLER = "X-Handler";
     /// The business id of a message. Deduplication goes by it.
     MESSAGE_ID = "X-Message-ID";
-    /// The subject a dead letter was published under first.
+    /// The subject a dead letter was published under first. It makes a message a dead letter: none is made of one.
     ORIGINAL_SUBJECT = "X-Original-Subject";
     /// How often a message was handed to a handler before it became a dead letter.
     RETRY_COUNT = "X-Retry-Count";

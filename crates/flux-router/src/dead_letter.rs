@@ -2,10 +2,36 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use flux_core::{ArcPublisher, Error, Forwarded, HeaderValue, Headers, Message, Metadata, Result, Subject, header};
+use flux_core::{
+    ArcPublisher, Forwarded, HeaderName, HeaderValue, Headers, Message, Metadata, Result, Subject, header,
+};
+
+/// What comes before the subject of a message that was given up.
+const PREFIX: &str = "dlq.";
 
 /// The longest text of an error that a dead letter carries, in bytes.
 const MAX_REASON: usize = 1024;
+
+/// The most bytes of names of headers that were left out.
+const MAX_NAMES: usize = 512;
+
+/// Bytes of a transport's own beside each header, as many as NATS has.
+const FRAME: usize = 4;
+
+/// Bytes of headers to be kept free for what a transport adds: its line of status, the trace, and an id for deduplication, which
+/// holds subject, handler and id. The message's id is counted beside.
+const SPARE: usize = 4096;
+
+/// Headers that flux itself writes, which tell a message from others, or how to read it.
+const KNOWN: [HeaderName; 7] = [
+    header::BAGGAGE,
+    header::CAUSATION_ID,
+    header::CONTENT_TYPE,
+    header::CORRELATION_ID,
+    header::MESSAGE_ID,
+    header::TRACEPARENT,
+    header::TRACESTATE,
+];
 
 /// Where a route's dead letters go.
 pub(crate) struct DeadLetters<T> {
@@ -41,19 +67,20 @@ impl<T: Send + 'static> DeadLetters<T> {
         given_up: GivenUp<T>,
         reason: &Reason<'_>,
         metadata: &Metadata,
-    ) -> Result<Message<Forwarded<T>>> {
+    ) -> Message<Forwarded<T>> {
         let GivenUp { subject, mut headers, payload } = given_up;
-        let to = match &self.subject {
-            Some(fixed) => fixed.clone(),
-            None => Subject::try_from(format!("dlq.{subject}"))?,
-        };
-        let written = annotate(&mut headers, &subject, reason, metadata);
-        // Headers that are full already must not keep the message from being stored.
-        if written.is_err() {
-            headers.remove(&header::ERROR);
-        }
-        Ok(Message { subject: to, headers, payload })
+        annotate(&mut headers, marks(&subject, reason, metadata));
+        let subject = self.subject.clone().unwrap_or_else(|| dead(&subject));
+        Message { subject, headers, payload }
     }
+}
+
+/// The subject of a dead letter: of a long one, as much as fits behind the prefix.
+fn dead(subject: &Subject) -> Subject {
+    let text = subject.as_str();
+    let end = text.floor_char_boundary(Subject::MAX_LEN - PREFIX.len());
+    let kept = text.get(..end).unwrap_or_default().trim_end_matches('.');
+    Subject::try_from(format!("{PREFIX}{kept}")).expect("a subject that ends early, though not in a dot, is a subject")
 }
 
 /// Whether a message is a dead letter already; such a one is not given up a second time.
@@ -61,19 +88,49 @@ pub(crate) fn is_dead_letter(headers: &Headers) -> bool {
     headers.contains(&header::ORIGINAL_SUBJECT)
 }
 
-fn annotate(headers: &mut Headers, subject: &Subject, reason: &Reason<'_>, metadata: &Metadata) -> Result<(), Error> {
-    headers.insert(header::ORIGINAL_SUBJECT, HeaderValue::lossy(subject.as_str(), Subject::MAX_LEN))?;
-    headers.insert(header::ERROR_CLASS, HeaderValue::from_static(reason.class))?;
-    headers.insert(header::RETRY_COUNT, reason.attempts)?;
-    headers.insert(header::FAILED_AT, HeaderValue::lossy(&rfc3339(SystemTime::now()), 32))?;
-    headers.insert(header::HANDLER, HeaderValue::lossy(reason.route, Subject::MAX_LEN))?;
-    if let Some(stream) = &metadata.stream {
-        headers.insert(header::STREAM, HeaderValue::lossy(stream, Subject::MAX_LEN))?;
+/// What is written on a dead letter.
+fn marks(subject: &Subject, reason: &Reason<'_>, metadata: &Metadata) -> Vec<(HeaderName, HeaderValue)> {
+    let mut marks = vec![
+        (header::ORIGINAL_SUBJECT, HeaderValue::lossy(subject.as_str(), Subject::MAX_LEN)),
+        (header::ERROR_CLASS, HeaderValue::from_static(reason.class)),
+        (header::RETRY_COUNT, reason.attempts.into()),
+        (header::FAILED_AT, HeaderValue::lossy(&rfc3339(SystemTime::now()), 32)),
+        (header::HANDLER, HeaderValue::lossy(reason.route, Subject::MAX_LEN)),
+    ];
+    marks.extend(metadata.stream.as_ref().map(|name| (header::STREAM, HeaderValue::lossy(name, Subject::MAX_LEN))));
+    marks.extend(metadata.sequence.map(|sequence| (header::SEQUENCE, sequence.into())));
+    marks.push((header::ERROR, HeaderValue::lossy(reason.text, MAX_REASON)));
+    marks
+}
+
+/// Writes the marks. A letter without them would be taken for its original, by a stream that deduplicates as by a route, so the
+/// message's own headers make room, whole ones: the largest first, and flux's own last.
+fn annotate(headers: &mut Headers, marks: Vec<(HeaderName, HeaderValue)>) {
+    for (name, _) in &marks {
+        headers.remove(name);
     }
-    if let Some(sequence) = metadata.sequence {
-        headers.insert(header::SEQUENCE, sequence)?;
+    let size = |name: &str, value: &str| name.len() + value.len() + FRAME;
+    let needed: usize = marks.iter().map(|(name, value)| size(name.as_str(), value.as_str())).sum();
+    let mut dropped = Vec::new();
+    loop {
+        let own: usize = headers.iter().map(|(name, value)| size(name, value)).sum();
+        let id = headers.get(&header::MESSAGE_ID).map_or(0, str::len);
+        if own + id + needed + SPARE <= Headers::MAX_BYTES {
+            break;
+        }
+        let is_known = |name: &str| KNOWN.iter().any(|known| known.as_str().eq_ignore_ascii_case(name));
+        let largest = headers.iter().max_by_key(|(name, value)| (!is_known(name), size(name, value)));
+        let Some((name, _)) = largest else { break };
+        let name = name.to_owned();
+        headers.remove(&name);
+        dropped.push(name);
     }
-    headers.insert(header::ERROR, HeaderValue::lossy(reason.text, MAX_REASON))
+    let dropped = dropped.join(", ");
+    let dropped = (!dropped.is_empty()).then(|| (header::DROPPED_HEADERS, HeaderValue::lossy(&dropped, MAX_NAMES)));
+    for (name, value) in marks.into_iter().chain(dropped) {
+        // There is room: all marks together take a tenth of it.
+        let _ = headers.append(name, value);
+    }
 }
 
 /// A time in UTC to the millisecond, as RFC 3339 writes it.

@@ -220,11 +220,8 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
             return self.lose(case, fault);
         };
         let reason = Reason { class: fault.class, text: &fault.text, attempts: attempt, route: &self.shared.name };
-        let stored = match letters.address(given_up, &reason, &case.metadata) {
-            Ok(letter) => self.store(letters, letter, case).await,
-            Err(error) => Err(error),
-        };
-        match stored {
+        let letter = letters.address(given_up, &reason, &case.metadata);
+        match self.store(letters, letter, case).await {
             Ok(()) => {
                 count(&self.counters.dead_lettered);
                 let (subject, class, reason) = (&case.subject, fault.class, fault.text.as_str());

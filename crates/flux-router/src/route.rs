@@ -173,7 +173,11 @@ where
         self
     }
 
-    /// Publishes dead letters to this subject. Default: `dlq.` and the message's own.
+    /// Publishes dead letters to this subject. Default: `dlq.` and the message's own, of which the first 1,020 bytes; all of it is in
+    /// `X-Original-Subject`.
+    ///
+    /// A letter has its message's headers. Where they leave too little room for those that make it a letter, the largest are left
+    /// out whole, and named in `X-Dropped-Headers`; what flux itself wrote on the message goes last.
     pub fn dead_letters(mut self, subject: impl Into<String>) -> Self {
         self.dead_letter_subject = Some(subject.into());
         self

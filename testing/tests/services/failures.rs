@@ -128,3 +128,31 @@ async fn an_original_is_kept_until_its_dead_letter_is_stored() {
     let info = letters.wire().info().await.unwrap();
     assert_eq!((info.messages, info.last_sequence), (1, 2), "{info:?}");
 }
+
+#[tokio::test]
+async fn a_message_with_as_many_headers_as_a_stream_takes_has_a_letter_of_its_own() {
+    async fn never(_: Message<Order>) -> Result<(), Failure> {
+        Err(Failure::permanent("cannot be booked"))
+    }
+    // The status line and the empty one, and four bytes beside each header.
+    const MOST: usize = 65_535 - "NATS/1.0\r\n\r\n".len() - 3 * 4;
+    let site = Site::start().await;
+    let route = Route::new("orders.>", &site.stream, never).queue_group("billing").ladder(ladder());
+    let service = Running::start(Router::new().add(route)).await;
+    let subject = format!("orders.{}", "x".repeat(1_017));
+    let others = "X-Message-ID".len() + "Nats-Msg-Id".len() + 2 * "one".len() + "X-Large".len();
+    let message = Message::new(subject.as_str(), Order { id: 1 }).unwrap().with_id("one").unwrap();
+    let full = message.clone().with_header("X-Large", "x".repeat(MOST - others)).unwrap();
+    let more = message.with_header("X-Large", "x".repeat(MOST - others + 1)).unwrap();
+    assert!(site.stream.send(more).await.is_err(), "the stream takes no more");
+    site.stream.send(full).await.unwrap();
+    service.handle.settled().await.unwrap();
+    let total = service.stop().await.total();
+    assert_eq!((total.dead_lettered, total.retried, total.lost), (1, 0, 0));
+    let stream = async_nats::jetstream::new(site.nats.wire().client().clone()).get_stream("orders").await.unwrap();
+    let letter = stream.get_raw_message(2).await.expect("it is stored, and no duplicate of its original");
+    assert_eq!(letter.subject.as_str(), format!("dlq.{}", &subject[..1_020]));
+    let found = |name| letter.headers.get(name).map(|value| value.as_str());
+    assert_eq!(found("X-Dropped-Headers"), Some("X-Large"));
+    assert_eq!(found("X-Original-Subject"), Some(subject.as_str()));
+}

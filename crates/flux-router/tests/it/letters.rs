@@ -137,6 +137,48 @@ async fn the_subject_can_be_chosen_and_letters_can_be_left_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_long_subject_is_cut_where_it_stays_a_subject() {
+    let script = Script::default();
+    for (original, kept) in [
+        (format!("{}.bc", "a".repeat(1_019)), "a".repeat(1_019)),
+        (format!("{}é.b", "a".repeat(1_019)), "a".repeat(1_019)),
+        (format!("{}.b.c", "a".repeat(1_018)), format!("{}.b", "a".repeat(1_018))),
+    ] {
+        let sender = script.subscription();
+        sender.send(script.delivery_of(Message::new(original.as_str(), 1).unwrap(), 1)).unwrap();
+        let report = run(&script, Route::new("*.>", &script, fail), script.log().len() + 2).await;
+        assert_eq!((report.total().dead_lettered, report.total().lost), (1, 0));
+        let letter = script.letters().pop().unwrap();
+        assert_eq!(letter.subject, subject(&format!("dlq.{kept}")));
+        assert_eq!(letter.headers.get(&header::ORIGINAL_SUBJECT), Some(original.as_str()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_flux_itself_wrote_on_a_message_is_left_out_last() {
+    let script = Script::default();
+    let sender = script.subscription();
+    let message = Message::new("numbers.new", 1).unwrap().with_id("i".repeat(10_000)).unwrap();
+    let message = message.with_header(header::CORRELATION_ID, "c".repeat(20_000)).unwrap();
+    let message = message.with_header("X-One", "1".repeat(9_000)).unwrap();
+    let message = message.with_header("X-Two", "2".repeat(8_000)).unwrap();
+    let message = message.with_header("X-Three", "3".repeat(10_000)).unwrap();
+    sender.send(script.delivery_of(message, 1)).unwrap();
+    let sender = script.subscription();
+    let message = Message::new("numbers.new", 1).unwrap().with_id("i".repeat(60_000)).unwrap();
+    sender.send(script.delivery_of(message, 1)).unwrap();
+    for _ in 0..2 {
+        run(&script, Route::new("numbers.*", &script, fail), script.log().len() + 2).await;
+    }
+    let [letter, huge] = &script.letters()[..] else { panic!("two letters") };
+    assert_eq!(letter.headers.get(&header::DROPPED_HEADERS), Some("X-Three"));
+    let lengths =
+        ["X-Message-ID", "X-Correlation-ID", "X-One", "X-Two"].map(|name| letter.headers.get(name).map(str::len));
+    assert_eq!(lengths, [Some(10_000), Some(20_000), Some(9_000), Some(8_000)]);
+    assert_eq!(huge.headers.get(&header::DROPPED_HEADERS), Some("X-Message-ID"), "a stream writes an id twice");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failure_to_drop_is_acked_without_a_letter() {
     let script = Script::default();
     let sender = script.subscription();

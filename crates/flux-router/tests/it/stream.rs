@@ -351,3 +351,58 @@ async fn a_panic_on_every_delivery_ends_as_a_letter() {
     let total = running.await.unwrap().unwrap().total();
     assert_eq!((total.failed_panic, total.dead_lettered), (20, 1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_makes_room_for_what_makes_it_one() {
+    let stream = stream();
+    let fail = |_: Message<u64>| async { Err::<(), _>(Failure::permanent("no such account")) };
+    let typed = stream.clone().typed(Digits);
+    let router = Router::new().add(Route::new("numbers.>", &typed, fail)).add(Route::new("dlq.>", &typed, fail));
+    let (handle, running) = start(router).await;
+    let message = Message::new("numbers.new", Bytes::from_static(b"7")).unwrap().with_id("seven").unwrap();
+    let message = message.with_header("X-Small", "kept").unwrap();
+    let room = 65_530 - message.headers.bytes() - "X-Large".len();
+    stream.send(message.with_header("X-Large", "x".repeat(room)).unwrap()).await.unwrap();
+    handle.settled().await.unwrap();
+    let [letter] = &letters(&stream)[..] else { panic!("one letter, and none of a letter") };
+    for (name, value) in [
+        ("X-Original-Subject", "numbers.new"),
+        ("X-Error-Class", "permanent"),
+        ("X-Error", "no such account"),
+        ("X-Handler", "numbers.>"),
+        ("X-Message-ID", "seven"),
+        ("X-Small", "kept"),
+        ("X-Dropped-Headers", "X-Large"),
+    ] {
+        assert_eq!(letter.headers.get(name), Some(value), "{name}");
+    }
+    assert!(!letter.headers.contains("X-Large"), "half a value would be a wrong one");
+    handle.stop();
+    let report = running.await.unwrap().unwrap();
+    assert_eq!((report.total().dead_lettered, report.total().lost), (1, 1), "{report:?}");
+    assert_eq!(report.route("dlq.>").unwrap().metrics.lost, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subject_too_long_for_a_prefix_has_a_letter_too() {
+    let stream = stream();
+    let limited = ConsumerConfig::durable("limited").with_filter("numbers.>").with_max_deliver(1);
+    let limited = Topic::new(stream.clone().typed(Digits), stream.consumer(limited).unwrap().typed(Digits));
+    let fail = |_: Message<u64>| async { Err::<(), _>(Failure::retry("not now")) };
+    for ladder in [Ladder::once(), Ladder::new()] {
+        let route = Route::new("numbers.>", &limited, fail).ladder(ladder);
+        let (handle, running) = start(Router::new().add(route)).await;
+        for len in [1_020, 1_021, 1_024] {
+            let subject = format!("numbers.{}", "x".repeat(len - "numbers.".len()));
+            stream.publish(&subject, Bytes::from_static(b"7")).await.unwrap();
+            handle.settled().await.unwrap();
+            let letter = letters(&stream).pop().unwrap();
+            assert_eq!(letter.headers.get(&header::ORIGINAL_SUBJECT), Some(subject.as_str()));
+            assert_eq!(letter.subject.as_str(), format!("dlq.{}", &subject[..1_020]));
+        }
+        handle.stop();
+        let total = running.await.unwrap().unwrap().total();
+        assert_eq!((total.dead_lettered, total.lost), (3, 0));
+    }
+    assert_eq!(letters(&stream).len(), 6);
+}
