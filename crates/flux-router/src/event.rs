@@ -39,11 +39,13 @@ pub enum Event<'e> {
         /// Why it was given up.
         reason: &'e str,
     },
-    /// A message was given up and could not be stored as a dead letter. On a transport that redelivers it stays there.
+    /// A message was given up, and there is no dead letter of it.
     NotDeadLettered {
         /// The subject it came under.
         subject: &'e Subject,
-        /// Why it could not be stored; `None` when the route has no dead letters.
+        /// Why there is none. When storing it failed, a transport that redelivers keeps the message, and it is tried again; a message
+        /// that is a dead letter itself is lost: [`ErrorKind::Unsupported`](flux_core::ErrorKind::Unsupported). `None` when the
+        /// route has no dead letters, so that the message is lost.
         error: Option<&'e Error>,
     },
     /// A settlement or an answer did not reach the transport.

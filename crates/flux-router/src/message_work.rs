@@ -215,9 +215,12 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
 
     /// Stores a dead letter, and only then lets the transport forget the message.
     async fn give_up<A: Settle>(&self, case: &mut Case<T, A>, attempt: u64, fault: &Fault) -> Outcome {
-        let letters = self.dead_letters.as_ref().filter(|_| !is_dead_letter(&case.headers));
-        let Some((letters, given_up)) = letters.zip(case.give_up()) else {
-            return self.lose(case, fault);
+        if self.dead_letters.is_some() && is_dead_letter(&case.headers) {
+            let why = Error::new(ErrorKind::Unsupported, "it is one itself, and none is made of one");
+            return self.lose(case, fault, Some(&why));
+        }
+        let Some((letters, given_up)) = self.dead_letters.as_ref().zip(case.give_up()) else {
+            return self.lose(case, fault, None);
         };
         let reason = Reason { class: fault.class, text: &fault.text, attempts: attempt, route: &self.shared.name };
         let letter = letters.address(given_up, &reason, &case.metadata);
@@ -272,9 +275,9 @@ impl<T: Clone + Send + 'static, H: Handler<T>> MessageWork<T, H> {
     }
 
     /// Gives a message up for which there is no dead letter.
-    fn lose<A: Settle>(&self, case: &Case<T, A>, fault: &Fault) -> Outcome {
+    fn lose<A: Settle>(&self, case: &Case<T, A>, fault: &Fault, error: Option<&Error>) -> Outcome {
         count(&self.counters.lost);
-        self.emit(&case.headers, &Event::NotDeadLettered { subject: &case.subject, error: None });
+        self.emit(&case.headers, &Event::NotDeadLettered { subject: &case.subject, error });
         Outcome::term(fault.text.clone())
     }
 

@@ -1,12 +1,14 @@
 //! Dead letters: stored before the original is let go, and with everything an operator needs on them.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use flux_core::{Delivery, Error, ErrorKind, Failure, Message, Outcome, header};
-use flux_router::{Ladder, Report, Route, Router, Undecodable};
+use flux_router::{Event, Ladder, Report, Route, Router, Undecodable};
 
 use crate::digits::Digits;
 use crate::double::{Did, Script, ack, subject};
+use crate::start;
 
 async fn run(script: &Script, route: impl flux_router::AddRoute<(), tower_layer::Identity>, things: usize) -> Report {
     let router = Router::new().add(route);
@@ -117,9 +119,21 @@ async fn a_dead_letter_that_fails_is_not_buried_twice() {
     let letter =
         Message::new("dlq.numbers.new", 1).unwrap().with_header(header::ORIGINAL_SUBJECT, "numbers.new").unwrap();
     sender.send(script.delivery_of(letter, 1)).unwrap();
-    let report = run(&script, Route::new("dlq.>", &script, fail), 1).await;
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&told);
+    let router = Router::new().route("dlq.>", &script, fail).on_event(move |_, event| {
+        if let Event::NotDeadLettered { error, .. } = event {
+            heard.lock().unwrap().push((error.is_some(), event.to_string()));
+        }
+    });
+    let (handle, running) = start(router).await;
+    script.until(1).await;
+    handle.stop();
+    assert_eq!(running.await.unwrap().unwrap().total().lost, 1);
     assert!(matches!(script.log()[0], Did::Settled(1, Outcome::Term(_))));
-    assert_eq!((script.letters().len(), report.total().lost), (0, 1));
+    assert!(script.letters().is_empty());
+    let text = "`dlq.numbers.new` was given up and could not be stored as a dead letter: it is one itself, and none is made of one";
+    assert_eq!(*told.lock().unwrap(), [(true, text.to_owned())], "the route has dead letters");
 }
 
 #[tokio::test(start_paused = true)]
