@@ -66,12 +66,13 @@ counters! {
     failed_timeout,
     /// Messages whose payload did not decode.
     undecodable,
-    /// Attempts after the first: redeliveries asked for, and calls repeated in place.
+    /// Attempts after the first: redeliveries asked for, calls repeated in place, and attempts to store a dead letter that failed
+    /// and are to be made again.
     retried,
     /// Messages stored as dead letters.
     dead_lettered,
     /// Messages that were given up and could not be stored as dead letters, on a transport that does not redeliver or a
-    /// route without dead letters.
+    /// route without dead letters, or because they are dead letters themselves.
     lost,
     /// Deliveries whose settlement or answer did not reach the transport.
     unsettled,

@@ -24,8 +24,14 @@ use crate::worker;
 /// A route for requests. [`Router::add`](crate::Router::add) takes it; [`Router::respond`](crate::Router::respond) is the short
 /// form.
 ///
-/// Every request gets an answer: the handler's response, the error it returned, or an error because the handler panicked
-/// (code 500), took too long (504), or the request did not decode (400).
+/// Every request gets an answer: the handler's response, the error it returned, or one with a code of the router's own.
+///
+/// | code | why |
+/// |---|---|
+/// | 400, 401, 413, 415 | the request did not decode: its payload is malformed, not signed, too large, of another content type |
+/// | 500 | the handler panicked, was cut off, or failed without a code; or its response does not encode |
+/// | 503 | the route was paused, and stops before it took the request; transports with a queue say in their own way that nobody did |
+/// | 504 | the handler took too long |
 ///
 /// Defaults: one request at a time, five minutes for one handler call.
 #[must_use = "a route does nothing until it is added to a router"]
