@@ -38,6 +38,8 @@ pub(crate) struct Script {
     written: Arc<Notify>,
     /// Whether the transport tells its backlog, and confirms settlements.
     confirms: bool,
+    /// Whether settlements are lost on their way.
+    loses: bool,
     /// How the transport flushes, where it does more than to write it down.
     flush: Option<fn() -> BoxFuture<'static, Result<()>>>,
 }
@@ -51,6 +53,11 @@ impl Script {
     /// One whose peer takes this long to store what is published.
     pub(crate) fn storing_for(stores_for: Duration) -> Self {
         Self { stores_for, ..Self::default() }
+    }
+
+    /// One that settlements do not reach.
+    pub(crate) fn losing_settlements() -> Self {
+        Self { loses: true, ..Self::default() }
     }
 
     /// One that flushes in this way.
@@ -202,7 +209,8 @@ pub(crate) struct Record {
 impl Record {
     fn settled(self, outcome: Outcome) -> impl Future<Output = Result<()>> + Send {
         self.script.write(Did::Settled(self.number, outcome));
-        std::future::ready(Ok(()))
+        let lost = || Err(Error::new(ErrorKind::Unavailable, "the connection is gone"));
+        std::future::ready(if self.script.loses { lost() } else { Ok(()) })
     }
 }
 

@@ -19,6 +19,7 @@ mod options;
 mod order;
 mod panics;
 mod rebuild;
+mod requests;
 mod settled;
 mod signals;
 mod stream;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use flux_core::{ErrorKind, Failure, HeaderValue, Message, Publisher as _, Requester as _, Topic, Typed, header};
 use flux_mem::{ConsumerConfig, Discard, Mem, MemConsumer, MemStream, StreamConfig};
-use flux_router::{Ladder, Route, Router};
+use flux_router::{Ladder, Route, Router, Undecodable};
 use tokio::time::Instant;
 
 use crate::digits::Digits;
@@ -405,4 +405,26 @@ async fn a_subject_too_long_for_a_prefix_has_a_letter_too() {
         assert_eq!((total.dead_lettered, total.lost), (3, 0));
     }
     assert_eq!(letters(&stream).len(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stops_a_route_because_it_does_not_decode_stays_in_the_stream() {
+    let stream = stream();
+    let ok = |_: Message<u64>| async { Ok::<(), Failure>(()) };
+    let route = Route::new("numbers.>", &durable_topic(&stream), ok).undecodable(Undecodable::Stop);
+    let (_, running) = start(Router::new().add(route)).await;
+    stream.publish("numbers.new", Bytes::from_static(b"seven")).await.unwrap();
+    assert_eq!(running.await.unwrap().unwrap_err().kind(), ErrorKind::Codec);
+    assert!(letters(&stream).is_empty());
+    let (wire, got) = (durable(&stream).into_wire(), Arc::new(Mutex::new(Vec::new())));
+    let kept = Arc::clone(&got);
+    let route = Route::receiving("numbers.>", &wire, move |message: Message<Bytes>| {
+        kept.lock().unwrap().push(message.payload);
+        async { Ok::<(), Failure>(()) }
+    });
+    let (handle, running) = start(Router::new().add(route)).await;
+    handle.settled().await.unwrap();
+    handle.stop();
+    running.await.unwrap().unwrap();
+    assert_eq!(*got.lock().unwrap(), [Bytes::from_static(b"seven")], "for a program that knows better");
 }
