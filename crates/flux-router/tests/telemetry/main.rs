@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use flux_codec::Json;
-use flux_core::{Failure, Message, Publisher as _};
+use flux_core::{Failure, Message, Publisher as _, Requester as _};
 use flux_mem::{Mem, StreamConfig};
 use flux_router::{Ladder, Route, Router};
 use opentelemetry::global;
@@ -149,6 +149,70 @@ async fn what_is_given_up_is_counted_and_logged_without_its_payload() {
     assert!(text.contains("no such account") && text.contains("became a dead letter"), "{text}");
     assert!(text.contains(r#"class="undecodable""#) && text.contains(r#"route="refusing""#), "{text}");
     assert!(!text.contains("top-secret-payload"), "{text}");
+}
+
+/// Fails in a way of its own for each number.
+async fn fail(message: Message<u32>) -> Result<(), Failure> {
+    match message.payload {
+        0 => Err(Failure::drop("stale")),
+        1 => panic!("a bug"),
+        2 => Err(Failure::permanent("no such account")),
+        3 => Err(Failure::retry("not now")),
+        _ => std::future::pending().await,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_class_of_failure_is_counted_and_what_is_lost_too() {
+    LazyLock::force(&SDK);
+    let bus = Mem::new();
+    let route = Route::new("failing.all", &bus, fail).named("failing").ladder(Ladder::new().with_attempts(3));
+    let route = route.without_dead_letters().max_run_time(Duration::from_secs(1));
+    let router = Router::new().add(route);
+    let handle = router.handle();
+    let running = tokio::spawn(router.run());
+    handle.ready().await.unwrap();
+    for number in 0..5_u32 {
+        bus.publish("failing.all", number).await.unwrap();
+    }
+    handle.settled().await.unwrap();
+    for (class, calls) in [("drop", 1.0), ("panic", 3.0), ("permanent", 1.0), ("retry", 3.0), ("timeout", 3.0)] {
+        assert_eq!(value("flux.route.failures", "failing", class), Some(calls), "{class}");
+    }
+    assert_eq!(gauge("flux.route.retries", "failing"), Some(6.0));
+    assert_eq!(gauge("flux.route.lost", "failing"), Some(4.0), "all but what was to be dropped");
+    assert_eq!(gauge("flux.route.handled", "failing"), Some(0.0));
+    handle.stop();
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_arrive_is_counted() {
+    LazyLock::force(&SDK);
+    let bus = Mem::new();
+    let (gate, began) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (passing, beginning) = (Arc::clone(&gate), Arc::clone(&began));
+    let echo = move |request: Message<u32>| {
+        let (passing, beginning) = (Arc::clone(&passing), Arc::clone(&beginning));
+        async move {
+            beginning.add_permits(1);
+            passing.acquire().await.map_err(Failure::permanent)?.forget();
+            Ok::<u32, Failure>(request.payload)
+        }
+    };
+    let router = Router::new().respond("asked.once", &bus, echo);
+    let handle = router.handle();
+    let running = tokio::spawn(router.run());
+    handle.ready().await.unwrap();
+    let asking = bus.clone();
+    let asked = tokio::spawn(async move { asking.request("asked.once", 7_u32).await.map(|_: u32| ()) });
+    began.acquire().await.unwrap().forget();
+    asked.abort();
+    assert!(asked.await.unwrap_err().is_cancelled());
+    gate.add_permits(1);
+    handle.stop();
+    running.await.unwrap().unwrap();
+    assert_eq!(gauge("flux.route.unsettled", "asked.once"), Some(1.0));
 }
 
 #[tokio::test]
