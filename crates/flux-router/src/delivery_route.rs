@@ -1,26 +1,19 @@
 //! A route whose handler gets the delivery and settles it by hand.
 
-use std::any::{TypeId, type_name};
+use std::any::type_name;
 use std::fmt;
 use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flux_core::{
-    BoxFuture, Delivery, Error, ErrorKind, Failure, QueueSubscriber, Result, Stage, SubjectFilter, Subscriber,
-    Telemetry,
-};
+use flux_core::{BoxFuture, Delivery, Failure, QueueSubscriber, Result, Stage, Subscriber, Telemetry};
 use tower_layer::{Identity, Layer, Stack};
 
 use crate::delivery_work::DeliveryWork;
-use crate::plan::{AddRoute, Plan, Start, Transport, Work};
-use crate::route::MAX_RUN;
+use crate::intake::{Intake, intake_options};
+use crate::plan::{AddRoute, Plan, Start, Work};
 use crate::shared::Shared;
-use crate::source::{Feed, Source};
 use crate::worker;
-
-type Subscribe<T, B> =
-    fn(B, SubjectFilter, Option<String>) -> BoxFuture<'static, Result<<B as Subscriber<T>>::Deliveries>>;
 
 /// A route for messages that its handler settles by itself, with the acker of the transport: early, in pieces, or from another
 /// task. [`Router::add`](crate::Router::add) takes it.
@@ -54,16 +47,9 @@ type Subscribe<T, B> =
 /// ```
 #[must_use = "a route does nothing until it is added to a router"]
 pub struct DeliveryRoute<T, B: Subscriber<T>, H, L = Identity> {
-    name: Option<String>,
-    filter: String,
-    bus: B,
+    intake: Intake<T, B>,
     handler: H,
     layer: L,
-    subscribe: Subscribe<T, B>,
-    group: Option<String>,
-    transport: Transport,
-    concurrency: usize,
-    max_run: Option<Duration>,
 }
 
 impl<T, B: Subscriber<T> + Clone + 'static, H> DeliveryRoute<T, B, H> {
@@ -72,44 +58,17 @@ impl<T, B: Subscriber<T> + Clone + 'static, H> DeliveryRoute<T, B, H> {
     where
         H: Stage<Delivery<T, B::Acker>>,
     {
-        Self {
-            name: None,
-            filter: filter.to_owned(),
-            bus: bus.clone(),
-            handler,
-            layer: Identity::new(),
-            subscribe: |bus, filter, _| Box::pin(async move { bus.subscribe(filter.as_str()).await }),
-            group: None,
-            transport: Transport::OfType(TypeId::of::<B>()),
-            concurrency: 1,
-            max_run: Some(MAX_RUN),
-        }
+        Self { intake: Intake::new(filter, bus), handler, layer: Identity::new() }
     }
 }
 
-impl<T, B: Subscriber<T> + 'static, H, L> DeliveryRoute<T, B, H, L> {
-    /// Names the route in errors, events, metrics and reports. Default: its filter.
-    pub fn named(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-
-    /// How many deliveries are handled at the same time. Default 1, which keeps the transport's order; at least 1.
-    pub fn concurrency(mut self, handlers: usize) -> Self {
-        self.concurrency = handlers;
-        self
-    }
+impl<T, B: Subscriber<T> + Clone + 'static, H, L> DeliveryRoute<T, B, H, L> {
+    intake_options!();
 
     /// How long one handler call may take; then it is dropped, with the delivery if it still has it. Default 5 minutes; zero is
     /// refused.
     pub fn max_run_time(mut self, limit: Duration) -> Self {
-        self.max_run = Some(limit);
-        self
-    }
-
-    /// Lets a handler call take as long as it likes.
-    pub fn without_run_limit(mut self) -> Self {
-        self.max_run = None;
+        self.intake.max_run = Some(limit);
         self
     }
 
@@ -118,42 +77,13 @@ impl<T, B: Subscriber<T> + 'static, H, L> DeliveryRoute<T, B, H, L> {
     where
         B: QueueSubscriber<T>,
     {
-        self.group = Some(group.into());
-        self.transport = self.bus.instance().map_or(self.transport, Transport::Known);
-        self.subscribe = |bus, filter, group| {
-            Box::pin(async move { bus.subscribe_group(filter.as_str(), &group.unwrap_or_default()).await })
-        };
+        self.intake.join(group.into());
         self
     }
 
     /// Wraps the handler. Layers added later are further out.
     pub fn layer<N>(self, layer: N) -> DeliveryRoute<T, B, H, Stack<L, N>> {
-        DeliveryRoute {
-            name: self.name,
-            filter: self.filter,
-            bus: self.bus,
-            handler: self.handler,
-            layer: Stack::new(self.layer, layer),
-            subscribe: self.subscribe,
-            group: self.group,
-            transport: self.transport,
-            concurrency: self.concurrency,
-            max_run: self.max_run,
-        }
-    }
-
-    fn check(&self) -> Result<SubjectFilter> {
-        let invalid = |message: &str| Err(Error::new(ErrorKind::InvalidInput, message.to_owned()));
-        if self.concurrency == 0 {
-            return invalid("the concurrency is 0; it is at least 1");
-        }
-        if self.max_run == Some(Duration::ZERO) {
-            return invalid("the run time is limited to nothing; use `without_run_limit` for no limit");
-        }
-        if self.group.as_deref() == Some("") {
-            return invalid("the queue group has no name");
-        }
-        SubjectFilter::new(&self.filter)
+        DeliveryRoute { intake: self.intake, handler: self.handler, layer: Stack::new(self.layer, layer) }
     }
 }
 
@@ -166,32 +96,19 @@ where
     O::Service: Stage<Delivery<T, B::Acker>, Error: Into<Failure>> + 'static,
 {
     fn plan(self, _state: S, outer: &O) -> Plan {
-        let is_named = self.name.is_some();
-        let name = self.name.clone().unwrap_or_else(|| self.filter.clone());
-        let exclusive = self.group.clone().map(|group| (self.filter.clone(), group, self.transport));
-        let made = self.check().map(|filter| {
-            let start: Box<dyn Start> = Box::new(Starting {
-                bus: self.bus,
-                stage: outer.layer(self.layer.layer(self.handler)),
-                subscribe: self.subscribe,
-                group: self.group,
-                concurrency: self.concurrency,
-                max_run: self.max_run,
-            });
-            (filter, start)
-        });
-        Plan { name, is_named, answers: false, exclusive, made }
+        let stage = outer.layer(self.layer.layer(self.handler));
+        self.intake.plan(|intake| {
+            let filter = intake.check()?;
+            let start: Box<dyn Start> = Box::new(Starting { intake, stage });
+            Ok((filter, start))
+        })
     }
 }
 
 /// A route that was checked and waits for the router to run.
 struct Starting<T, B: Subscriber<T>, H> {
-    bus: B,
+    intake: Intake<T, B>,
     stage: H,
-    subscribe: Subscribe<T, B>,
-    group: Option<String>,
-    concurrency: usize,
-    max_run: Option<Duration>,
 }
 
 impl<T, B, H> Start for Starting<T, B, H>
@@ -202,13 +119,12 @@ where
 {
     fn start(self: Box<Self>, shared: Arc<Shared>) -> BoxFuture<'static, Result<Work>> {
         Box::pin(async move {
-            let Self { bus, stage, subscribe, group, concurrency, max_run } = *self;
-            let filter = shared.filter.clone();
-            let subscribe = Box::new(move || subscribe(bus.clone(), filter.clone(), group.clone()));
-            let source = Source::open(Arc::clone(&shared), subscribe, B::backlog).await?;
+            let Self { intake, stage } = *self;
+            let max_run = intake.max_run;
+            let feeds = intake.open(&shared).await?;
             let telemetry = Telemetry::for_route(shared.filter.clone());
             let stage = Arc::new(stage);
-            let workers = Feed::split(source, concurrency).into_iter().map(|feed| -> BoxFuture<'static, Result<()>> {
+            let workers = feeds.into_iter().map(|feed| -> BoxFuture<'static, Result<()>> {
                 let work = DeliveryWork {
                     shared: Arc::clone(&shared),
                     counters: shared.add_worker(),
@@ -226,11 +142,11 @@ where
 impl<T, B: Subscriber<T>, H, L> fmt::Debug for DeliveryRoute<T, B, H, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DeliveryRoute")
-            .field("name", &self.name)
-            .field("filter", &self.filter)
+            .field("name", &self.intake.name)
+            .field("filter", &self.intake.filter)
             .field("payload", &type_name::<T>())
-            .field("group", &self.group)
-            .field("concurrency", &self.concurrency)
+            .field("group", &self.intake.group)
+            .field("concurrency", &self.intake.concurrency)
             .finish_non_exhaustive()
     }
 }

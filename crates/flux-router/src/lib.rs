@@ -14,6 +14,7 @@ mod handler;
 mod inline;
 #[cfg(feature = "telemetry")]
 mod instruments;
+mod intake;
 mod key_order;
 mod ladder;
 #[cfg(feature = "tracing")]

@@ -1,6 +1,6 @@
 //! A route for messages: a filter, a transport, a handler and their options.
 
-use std::any::{TypeId, type_name};
+use std::any::type_name;
 use std::fmt;
 use std::hash::Hash;
 use std::marker::PhantomData;
@@ -15,15 +15,12 @@ use tower_layer::{Identity, Layer, Stack};
 
 use crate::dead_letter::DeadLetters;
 use crate::handler::IntoHandler;
+use crate::intake::{Intake, intake_options};
 use crate::key_order::{KeyOf, KeyOrder};
 use crate::message_work::MessageWork;
-use crate::plan::{AddRoute, Flush, Plan, Start, Transport, Work};
+use crate::plan::{AddRoute, Flush, Plan, Start, Work};
 use crate::shared::Shared;
-use crate::source::{Feed, Source};
 use crate::{Ladder, worker};
-
-/// Handlers that run longer are taken for hung.
-pub(crate) const MAX_RUN: Duration = Duration::from_mins(5);
 
 /// What a route does with a message whose payload does not decode.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,9 +34,6 @@ pub enum Undecodable {
     /// Stops the router with an error; the message stays unsettled.
     Stop,
 }
-
-type Subscribe<T, B> =
-    fn(B, SubjectFilter, Option<String>) -> BoxFuture<'static, Result<<B as Subscriber<T>>::Deliveries>>;
 
 /// A route for messages. [`Router::add`](crate::Router::add) takes it; [`Router::route`](crate::Router::route) is the short form.
 ///
@@ -64,18 +58,11 @@ type Subscribe<T, B> =
 /// ```
 #[must_use = "a route does nothing until it is added to a router"]
 pub struct Route<T, B: Subscriber<T>, H, M, L = Identity> {
-    name: Option<String>,
-    filter: String,
-    bus: B,
+    intake: Intake<T, B>,
     handler: H,
     layer: L,
-    subscribe: Subscribe<T, B>,
-    group: Option<String>,
-    transport: Transport,
-    concurrency: usize,
     key: Option<KeyOf<T>>,
     ladder: Ladder,
-    max_run: Option<Duration>,
     undecodable: Undecodable,
     /// The bus, where it publishes too.
     publisher: Option<ArcPublisher<T>>,
@@ -103,18 +90,11 @@ where
     /// [`dead_letters_through`](Self::dead_letters_through) says where to.
     pub fn receiving(filter: &str, bus: &B, handler: H) -> Self {
         Self {
-            name: None,
-            filter: filter.to_owned(),
-            bus: bus.clone(),
+            intake: Intake::new(filter, bus),
             handler,
             layer: Identity::new(),
-            subscribe: |bus, filter, _| Box::pin(async move { bus.subscribe(filter.as_str()).await }),
-            group: None,
-            transport: Transport::OfType(TypeId::of::<B>()),
-            concurrency: 1,
             key: None,
             ladder: Ladder::default(),
-            max_run: Some(MAX_RUN),
             undecodable: Undecodable::default(),
             publisher: None,
             dead_letters: None,
@@ -129,17 +109,7 @@ where
     T: Clone + Send + 'static,
     B: Subscriber<T> + Clone + 'static,
 {
-    /// Names the route in errors, events, metrics and reports. Default: its filter.
-    pub fn named(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-
-    /// How many messages are handled at the same time. Default 1, which keeps the transport's order; at least 1.
-    pub fn concurrency(mut self, handlers: usize) -> Self {
-        self.concurrency = handlers;
-        self
-    }
+    intake_options!();
 
     /// Handles messages with equal keys one after the other, in the order they came, whatever the concurrency. A message
     /// that is to be delivered again later does not hold up those behind it.
@@ -157,13 +127,7 @@ where
     /// How long one handler call may take; then it is dropped and counts as a failure worth a retry. Until then the transport
     /// is told every third of its ack wait that the message is being worked on. Default 5 minutes; zero is refused.
     pub fn max_run_time(mut self, limit: Duration) -> Self {
-        self.max_run = Some(limit);
-        self
-    }
-
-    /// Lets a handler call take as long as it likes.
-    pub fn without_run_limit(mut self) -> Self {
-        self.max_run = None;
+        self.intake.max_run = Some(limit);
         self
     }
 
@@ -201,29 +165,18 @@ where
     where
         B: QueueSubscriber<T>,
     {
-        self.group = Some(group.into());
-        self.transport = self.bus.instance().map_or(self.transport, Transport::Known);
-        self.subscribe = |bus, filter, group| {
-            Box::pin(async move { bus.subscribe_group(filter.as_str(), &group.unwrap_or_default()).await })
-        };
+        self.intake.join(group.into());
         self
     }
 
     /// Wraps the handler. Layers added later are further out.
     pub fn layer<N>(self, layer: N) -> Route<T, B, H, M, Stack<L, N>> {
         Route {
-            name: self.name,
-            filter: self.filter,
-            bus: self.bus,
+            intake: self.intake,
             handler: self.handler,
             layer: Stack::new(self.layer, layer),
-            subscribe: self.subscribe,
-            group: self.group,
-            transport: self.transport,
-            concurrency: self.concurrency,
             key: self.key,
             ladder: self.ladder,
-            max_run: self.max_run,
             undecodable: self.undecodable,
             publisher: self.publisher,
             dead_letters: self.dead_letters,
@@ -234,18 +187,9 @@ where
 
     fn check(&self) -> Result<(SubjectFilter, Option<Subject>)> {
         let invalid = |message: &str| Err(Error::new(ErrorKind::InvalidInput, message.to_owned()));
-        let filter = SubjectFilter::new(&self.filter)?;
-        if self.concurrency == 0 {
-            return invalid("the concurrency is 0; it is at least 1");
-        }
+        let filter = self.intake.check()?;
         if self.ladder.attempts == 0 || self.ladder.in_place == 0 {
             return invalid("the ladder has no attempts; the first delivery counts, so there is at least 1");
-        }
-        if self.max_run == Some(Duration::ZERO) {
-            return invalid("the run time is limited to nothing; use `without_run_limit` for no limit");
-        }
-        if self.group.as_deref() == Some("") {
-            return invalid("the queue group has no name");
         }
         if self.dead_letters.is_none() && self.dead_letter_subject.is_some() {
             return invalid("there is a subject for dead letters, but no publisher; add `dead_letters_through`");
@@ -269,22 +213,17 @@ where
     O::Service: Handler<T> + 'static,
 {
     fn plan(self, state: S, outer: &O) -> Plan {
-        let is_named = self.name.is_some();
-        let name = self.name.clone().unwrap_or_else(|| self.filter.clone());
-        let exclusive = self.group.clone().map(|group| (self.filter.clone(), group, self.transport));
-        let made = self.check().and_then(|(filter, subject)| {
+        let checked = self.check();
+        self.intake.plan(|intake| {
+            let (filter, subject) = checked?;
             let stage = self.handler.into_stage(&filter, state)?;
             let stage = outer.layer(self.layer.layer(stage));
             let dead_letters = self.dead_letters.map(|publisher| DeadLetters { publisher, subject });
             let start = Starting {
-                bus: self.bus,
+                intake,
                 stage,
-                subscribe: self.subscribe,
-                group: self.group,
-                concurrency: self.concurrency,
                 key: self.key,
                 ladder: self.ladder,
-                max_run: self.max_run,
                 undecodable: self.undecodable,
                 publisher: self.publisher,
                 dead_letters,
@@ -292,21 +231,16 @@ where
             };
             let start: Box<dyn Start> = Box::new(start);
             Ok((filter, start))
-        });
-        Plan { name, is_named, answers: false, exclusive, made }
+        })
     }
 }
 
 /// A route that was checked and waits for the router to run.
 struct Starting<T, B: Subscriber<T>, H> {
-    bus: B,
+    intake: Intake<T, B>,
     stage: H,
-    subscribe: Subscribe<T, B>,
-    group: Option<String>,
-    concurrency: usize,
     key: Option<KeyOf<T>>,
     ladder: Ladder,
-    max_run: Option<Duration>,
     undecodable: Undecodable,
     publisher: Option<ArcPublisher<T>>,
     dead_letters: Option<DeadLetters<T>>,
@@ -321,24 +255,21 @@ where
 {
     fn start(self: Box<Self>, shared: Arc<Shared>) -> BoxFuture<'static, Result<Work>> {
         Box::pin(async move {
-            let (bus, group, subscribe) = (self.bus, self.group, self.subscribe);
-            let filter = shared.filter.clone();
-            let subscribe = Box::new(move || subscribe(bus.clone(), filter.clone(), group.clone()));
-            let source = Source::open(Arc::clone(&shared), subscribe, B::backlog).await?;
+            let max_run = self.intake.max_run;
+            let feeds = self.intake.open(&shared).await?;
             let letters = self.dead_letters.as_ref().map(|letters| Arc::clone(&letters.publisher));
             let flush = flush(self.publisher, letters);
             let dead_letters = self.dead_letters.map(Arc::new);
             let telemetry = Telemetry::for_route(shared.filter.clone());
             let stage = Arc::new(self.stage);
             let order = Arc::new(KeyOrder::default());
-            let feeds = Feed::split(source, self.concurrency);
             let workers = feeds.into_iter().map(|feed| -> BoxFuture<'static, Result<()>> {
                 let work = MessageWork {
                     shared: Arc::clone(&shared),
                     counters: shared.add_worker(),
                     stage: Arc::clone(&stage),
                     ladder: self.ladder.clone(),
-                    max_run: self.max_run,
+                    max_run,
                     undecodable: self.undecodable,
                     dead_letters: dead_letters.clone(),
                     telemetry: telemetry.clone(),
@@ -369,11 +300,11 @@ fn flush<T: Send + 'static>(bus: Option<ArcPublisher<T>>, letters: Option<ArcPub
 impl<T, B: Subscriber<T>, H, M, L> fmt::Debug for Route<T, B, H, M, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Route")
-            .field("name", &self.name)
-            .field("filter", &self.filter)
+            .field("name", &self.intake.name)
+            .field("filter", &self.intake.filter)
             .field("payload", &type_name::<T>())
-            .field("group", &self.group)
-            .field("concurrency", &self.concurrency)
+            .field("group", &self.intake.group)
+            .field("concurrency", &self.intake.concurrency)
             .field("ladder", &self.ladder)
             .finish_non_exhaustive()
     }
