@@ -75,11 +75,14 @@ impl Nats {
         answered.map(|()| Flushed).map_err(|error| error.with_operation("flush"))
     }
 
-    /// Waits for the answer that the server itself gives to a request nobody listens to. The server works in the order it is
-    /// told, so everything before has been done then.
+    /// Waits for a message to itself. The server works in the order it is told, so everything before has been done when it comes
+    /// back. A client that does not hear itself is told by the server that nobody answers.
     pub(crate) async fn round_trip(&self) -> Result<()> {
         let client = self.client();
-        match client.send_request(client.new_inbox(), Request::new().timeout(None)).await {
+        let inbox = client.new_inbox();
+        // Not to an inbox that nobody has: a listener to `>` has them all, and then the server says nothing.
+        let to_itself = Request::new().timeout(None).inbox(inbox.clone());
+        match client.send_request(inbox, to_itself).await {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == RequestErrorKind::NoResponders => Ok(()),
             Err(error) => Err(error::from_request(error)),

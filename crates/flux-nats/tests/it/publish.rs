@@ -51,6 +51,32 @@ async fn a_flush_returns_when_the_server_has_it_all() -> Result<()> {
 }
 
 #[tokio::test]
+async fn somebody_who_listens_to_everything_holds_up_neither_flush_nor_subscription() -> Result<()> {
+    let server = server().await?;
+    let listening = connect(&server).await?;
+    let mut all = Box::pin(listening.subscribe(">").await?);
+    let config = NatsConfig::new().with_request_timeout(std::time::Duration::from_secs(5));
+    let bus = Nats::connect(server.url(), config).await?;
+    let started = std::time::Instant::now();
+    for _ in 0..20 {
+        bus.flush().await?;
+        drop(bus.subscribe("other").await?);
+    }
+    // Each would give up after a second.
+    assert!(started.elapsed() < std::time::Duration::from_secs(5), "{:?}", started.elapsed());
+    bus.publish("told", text("x")).await?;
+    while within(next(all.as_mut())).await.expect("it lives")?.message.subject != "told" {}
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_hear_itself_can_flush() -> Result<()> {
+    let server = server().await?;
+    let client = async_nats::ConnectOptions::new().no_echo().connect(server.url()).await.expect("it is there");
+    within(Nats::new(client).flush()).await.map(drop)
+}
+
+#[tokio::test]
 async fn a_flush_without_a_server_says_so() -> Result<()> {
     let server = server().await?;
     let config = NatsConfig::new().with_request_timeout(std::time::Duration::from_millis(200));
