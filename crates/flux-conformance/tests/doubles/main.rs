@@ -1,5 +1,6 @@
 //! The suite is tested by transports that are wrong in one way each: it must catch every one of them.
 
+mod answering;
 mod claim;
 mod faulty;
 mod inline;
@@ -13,6 +14,7 @@ use flux_conformance::{Capabilities, Case, Fixture, Flavor, Pull, Redelivers, Re
 use flux_core::Result;
 use flux_mem::{Mem, StreamConfig};
 
+use answering::Answers;
 use faulty::{Fault, Faulty, FaultyConsumer};
 use inline::Inline;
 use lingering::Ghosts;
@@ -71,6 +73,7 @@ fn caught(report: &Report, by: &str) {
 
 // A transport without a fault; its tests are the suite's.
 transport_suite!(faultless: Double<0>, groups, redelivers, pull);
+transport_suite!(answering_outcomes: Answers<0>, outcomes);
 transport_suite!(restarting: Server<0>, groups, requests, redelivers, restarts, restarts_requests, restarts_stored);
 
 fn cases_of<const FAULT: usize>() -> Vec<Case> {
@@ -157,6 +160,38 @@ fn an_error_where_a_fetch_finds_nothing_is_caught() {
 fn what_is_fetched_and_lost_is_caught() {
     caught(&report::<3>(), "fetches_again_what_was_nakked");
     caught(&report::<4>(), "fetches_again_what_was_not_settled");
+}
+
+/// All cases on a bus that answers, with the slip of this number.
+fn answered<const SLIP: usize>() -> Report {
+    let mut cases = flux_conformance::__part!(list basic Answers<SLIP>);
+    cases.extend(flux_conformance::__part!(list outcomes Answers<SLIP>));
+    run(&cases, Flavor::CurrentThread)
+}
+
+#[test]
+fn an_answer_before_it_was_handled_is_caught() {
+    caught(&answered::<1>(), "tells_success_when_it_was_handled");
+}
+
+#[test]
+fn a_time_to_try_again_that_is_not_told_is_caught() {
+    caught(&answered::<2>(), "tells_failure_and_when_to_try_again");
+}
+
+#[test]
+fn an_answer_that_never_comes_for_what_was_dropped_is_caught() {
+    caught(&answered::<3>(), "tells_at_once_when_the_delivery_is_dropped");
+}
+
+#[test]
+fn a_failure_that_another_success_hides_is_caught() {
+    caught(&answered::<4>(), "tells_the_worst_of_several");
+}
+
+#[test]
+fn an_answer_for_one_who_left_is_caught() {
+    caught(&answered::<5>(), "unsubscribes_when_dropped");
 }
 
 /// The cases that stop the server of a bus with the lapse of this number, and start it again.
