@@ -44,7 +44,7 @@ const TOO_LARGE: [u32; 2] = [10_054, 10_135];
 const STORE_FAILED: u32 = 10_077;
 
 impl ServerError {
-    fn kind(&self) -> ErrorKind {
+    pub(crate) fn kind(&self) -> ErrorKind {
         let code = self.error_code;
         if TOO_LARGE.contains(&code) {
             ErrorKind::TooLarge

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::JetStream;
 use crate::config::{Compression, Discard, OnDifference, Storage, StreamConfig, check_name};
+use crate::error::ServerError;
 
 /// How an object store is to be.
 ///
@@ -131,7 +132,8 @@ impl ObjectStore {
     /// A future that is dropped leaves pieces in the store that belong to no object; what was there before stays.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for what is not a name, [`ErrorKind::Other`] when the reader fails; else what the server says.
+    /// [`ErrorKind::InvalidInput`] for what is not a name, [`ErrorKind::Other`] when the reader fails, [`ErrorKind::Full`]; else
+    /// what the server says.
     pub async fn put<R: AsyncRead + Unpin + Send>(&self, name: &str, reader: &mut R) -> Result<ObjectInfo> {
         use native::PutErrorKind as Kind;
 
@@ -140,7 +142,7 @@ impl ObjectStore {
             let kind = match error.kind() {
                 Kind::InvalidName => ErrorKind::InvalidInput,
                 Kind::TimedOut => ErrorKind::TimedOut,
-                Kind::PublishChunks | Kind::PublishMetadata => ErrorKind::Unavailable,
+                Kind::PublishChunks | Kind::PublishMetadata => refusal(&error.to_string()),
                 Kind::Other | Kind::PurgeOldChunks | Kind::ReadChunks => ErrorKind::Other,
             };
             failed(kind, error, "put")
@@ -236,6 +238,17 @@ fn read_info(native: &native::ObjectInfo) -> ObjectInfo {
         bytes: native.size as u64,
         digest: native.digest.clone().unwrap_or_default(),
     }
+}
+
+/// The kind of what the server said, of which the client keeps only the text: `maximum bytes exceeded (code 503, error code 10077)`.
+fn refusal(text: &str) -> ErrorKind {
+    let said = || {
+        let (description, codes) = text.rsplit_once(" (code ")?;
+        let (code, error_code) = codes.strip_suffix(')')?.split_once(", error code ")?;
+        let (code, error_code) = (code.parse().ok()?, error_code.parse().ok()?);
+        Some(ServerError { code, error_code, description: description.to_owned() })
+    };
+    said().map_or(ErrorKind::Unavailable, |error| error.kind())
 }
 
 fn failed(kind: ErrorKind, error: impl std::error::Error + Send + Sync + 'static, operation: &'static str) -> Error {
