@@ -18,7 +18,7 @@ pub(crate) const MESSAGE_ID: &str = "Nats-Msg-Id";
 const NATIVE_ID: async_nats::HeaderName = async_nats::HeaderName::from_static(MESSAGE_ID);
 
 /// Instructions to the server that stored a message. They must not act again when the message is passed on.
-const INSTRUCTIONS: [&str; 16] = [
+const INSTRUCTIONS: [&str; 18] = [
     MESSAGE_ID,
     "Nats-Batch-Commit",
     "Nats-Batch-Id",
@@ -31,8 +31,10 @@ const INSTRUCTIONS: [&str; 16] = [
     "Nats-Required-Api-Level",
     "Nats-Rollup",
     "Nats-Schedule",
+    "Nats-Schedule-Rollup",
     "Nats-Schedule-Source",
     "Nats-Schedule-Target",
+    "Nats-Schedule-Time-Zone",
     "Nats-Schedule-TTL",
     "Nats-TTL",
 ];

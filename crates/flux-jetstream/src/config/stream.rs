@@ -246,7 +246,8 @@ impl StreamConfig {
         self
     }
 
-    /// Batches may be published fast, with one confirmation for many messages.
+    /// Batches may be published fast, with one confirmation for many messages. For other clients; needs a server of release 2.14
+    /// or newer.
     pub fn with_batch_publish(mut self) -> Self {
         self.native.allow_batch_publish = true;
         self

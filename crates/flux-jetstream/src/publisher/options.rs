@@ -34,9 +34,9 @@ pub struct PublishOptions {
 pub enum Schedule {
     /// Once, at this time, or at once when it is over.
     At(SystemTime),
-    /// Again and again after this long; at least 1 s.
+    /// Again and again after this long; at least 1 s. Needs a server of release 2.14 or newer.
     Every(Duration),
-    /// By a cron expression with seconds, for example `0 30 14 * * *`, in UTC.
+    /// By a cron expression with seconds, for example `0 30 14 * * *`, in UTC. Needs a server of release 2.14 or newer.
     Cron(String),
 }
 
