@@ -9,7 +9,7 @@ use bytes::Bytes;
 use flux_core::{Message, Publisher as _, next, subject};
 use flux_jetstream::{ConsumerConfig, Event, JetStream, JsStream};
 use flux_nats::Nats;
-use flux_nats_server::Cluster;
+use flux_nats_server::{Cluster, ClusterBuilder};
 use futures_util::FutureExt as _;
 
 use crate::{config, listen, take, text};
@@ -25,9 +25,13 @@ async fn leader(stream: &JsStream) -> String {
     raw(stream).await.cached_info().cluster.clone().unwrap().leader.unwrap()
 }
 
+fn cluster() -> ClusterBuilder {
+    Cluster::of(3).with_jetstream().each(|server| server.config("server_tags: [ssd]"))
+}
+
 /// Three servers, and a stream that all of them keep.
 async fn three() -> (Cluster, JsStream) {
-    let cluster = Cluster::of(3).with_jetstream().start().await.unwrap();
+    let cluster = cluster().start().await.unwrap();
     let urls: Vec<_> = cluster.servers().iter().map(|server| server.url().to_owned()).collect();
     let nats = Nats::new(async_nats::connect(urls).await.unwrap());
     let jetstream = JetStream::new(nats).with_timeout(Duration::from_secs(2));
@@ -95,4 +99,31 @@ async fn a_consumer_that_loses_its_leader_is_told_and_goes_on() {
     assert_eq!(text(&taken), "1");
     assert!(matches!(&lost, Event::Lost { consumer, .. } if &**consumer == "d"), "{lost:?}");
     assert!(matches!(&rebuilt, Event::Rebuilt { recreated: false, .. }), "{rebuilt:?}");
+}
+
+#[cfg(all(feature = "kv", feature = "object-store"))]
+#[tokio::test]
+async fn replicas_and_places_are_as_declared() {
+    use flux_codec::Text;
+    use flux_jetstream::{KvConfig, ObjectStoreConfig, Placement, StreamConfig};
+
+    let (_cluster, stream) = three().await;
+    let jetstream = stream.jetstream();
+    let tagged = |tag: &str| Placement { cluster: None, tags: vec![tag.to_owned()] };
+    let placed = |name: &str, tag| StreamConfig::new(name, [name]).with_placement(tagged(tag));
+    jetstream.stream(placed("a", "ssd")).await.unwrap();
+    assert_eq!(jetstream.differences(&placed("a", "ssd")).await.unwrap(), []);
+    assert!(jetstream.stream(placed("b", "tape")).await.is_err(), "no server has this tag");
+    let elsewhere = Placement { cluster: Some("elsewhere".to_owned()), tags: Vec::new() };
+    assert!(jetstream.stream(StreamConfig::new("c", ["c"]).with_placement(elsewhere)).await.is_err());
+
+    let bucket = |tag| KvConfig::new("settings").with_replicas(3).with_placement(tagged(tag));
+    jetstream.key_value(bucket("ssd"), Text).await.unwrap();
+    assert!(jetstream.key_value(bucket("tape"), Text).await.is_err(), "it differs");
+    jetstream.object_store(ObjectStoreConfig::new("files").with_replicas(3)).await.unwrap();
+    let context = async_nats::jetstream::new(jetstream.nats().client().clone());
+    for name in ["orders", "KV_settings", "OBJ_files"] {
+        let kept = context.get_stream(name).await.unwrap().cached_info().cluster.clone().unwrap();
+        assert_eq!(kept.replicas.len(), 2, "{name}: beside the leader");
+    }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use flux_codec::{Json, Text};
 use flux_core::{ErrorKind, next};
-use flux_jetstream::{Change, KeyValue, KvConfig, Watch};
+use flux_jetstream::{Change, Compression, KeyValue, KvConfig, OnDifference, Placement, Storage, Watch};
 
 use crate::jetstream;
 
@@ -124,4 +124,76 @@ async fn other_clients_have_the_same_bucket() {
     ours.create("a", text("anew")).await.unwrap();
     ours.delete("a").await.unwrap();
     assert_eq!(theirs.get("a").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn every_setting_of_a_bucket_reaches_the_server_and_comes_back() {
+    let jetstream = jetstream().await;
+    let base = |name: &str| KvConfig::new(name);
+    // One server alone takes it, and does nothing about it.
+    let placement = Placement { cluster: Some("c".to_owned()), tags: vec!["ssd".to_owned()] };
+    let variants: Vec<(&str, &str, KvConfig)> = vec![
+        ("max_msgs_per_subject", "b1", base("b1").with_history(5)),
+        ("max_age", "b2", base("b2").with_max_age(Duration::from_secs(60))),
+        ("subject_delete_marker_ttl", "b3", base("b3").with_delete_marker_ttl(Duration::from_secs(60))),
+        ("max_bytes", "b4", base("b4").with_max_bytes(5000)),
+        ("max_msg_size", "b5", base("b5").with_max_value_bytes(500)),
+        ("storage", "b6", base("b6").with_storage(Storage::Memory)),
+        ("compression", "b7", base("b7").with_compression(Compression::S2)),
+        ("placement", "b8", base("b8").with_placement(placement)),
+    ];
+    for (field, name, config) in variants {
+        for time in ["first", "second"] {
+            let made = jetstream.key_value(config.clone(), Text).await;
+            assert!(made.is_ok(), "{field} for the {time} time: {made:?}");
+        }
+        let plain = jetstream.key_value(base(name), Text).await.unwrap_err();
+        assert_eq!(plain.kind(), ErrorKind::InvalidInput);
+        assert!(plain.to_string().contains(field), "{field}: {plain}");
+    }
+    let made = jetstream.key_value(base("c1").with_replicas(3), Text).await;
+    assert!(made.is_err(), "there is one server: {made:?}");
+}
+
+#[tokio::test]
+async fn a_bucket_that_differs_is_changed_on_request_and_deleted_once() {
+    let jetstream = jetstream().await;
+    let made = jetstream.key_value(KvConfig::new("settings"), Text).await.unwrap();
+    made.put("color", text("red")).await.unwrap();
+    let longer = KvConfig::new("settings").with_history(5);
+    let changed = jetstream.key_value(longer.clone().with_on_difference(OnDifference::Update), Text).await.unwrap();
+    changed.put("color", text("blue")).await.unwrap();
+    assert_eq!(changed.history::<String>("color").await.unwrap().len(), 2);
+    jetstream.key_value(longer, Text).await.unwrap();
+    assert!(jetstream.delete_key_value("settings").await.unwrap());
+    assert!(!jetstream.delete_key_value("settings").await.unwrap());
+    assert_eq!(made.put("color", text("red")).await.unwrap_err().kind(), ErrorKind::NoResponder);
+    assert_eq!(jetstream.delete_key_value("a.b").await.unwrap_err().kind(), ErrorKind::InvalidInput);
+}
+
+#[tokio::test]
+async fn a_bucket_holds_no_more_and_no_longer_than_it_may() {
+    let large = || "x".repeat(600);
+    let small = bucket(KvConfig::new("settings").with_max_value_bytes(500)).await;
+    assert_eq!(small.put("color", large()).await.unwrap_err().kind(), ErrorKind::TooLarge);
+    let full = bucket(KvConfig::new("settings").with_max_bytes(1000)).await;
+    full.put("a", large()).await.unwrap();
+    assert_eq!(full.put("b", large()).await.unwrap_err().kind(), ErrorKind::Full);
+    let short = bucket(KvConfig::new("settings").with_max_age(Duration::from_millis(200))).await;
+    short.put("color", text("red")).await.unwrap();
+    let limit = Instant::now() + Duration::from_secs(20);
+    while short.get::<String>("color").await.unwrap().is_some() {
+        assert!(Instant::now() < limit, "it is still there");
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_that_another_client_made_is_the_one_declared() {
+    let jetstream = jetstream().await;
+    let theirs = async_nats::jetstream::kv::Config { bucket: "shared".into(), ..Default::default() };
+    let context = async_nats::jetstream::new(jetstream.nats().client().clone());
+    let theirs = context.create_key_value(theirs).await.unwrap();
+    theirs.put("a", "theirs".into()).await.unwrap();
+    let ours = jetstream.key_value(KvConfig::new("shared"), Text).await.unwrap();
+    assert_eq!(ours.get::<String>("a").await.unwrap().as_deref(), Some("theirs"));
 }

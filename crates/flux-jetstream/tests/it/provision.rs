@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use async_nats::ConnectOptions;
 use flux_core::{ErrorKind, QueueSubscriber as _, Subscriber as _};
 use flux_jetstream::{
-    Compression, ConsumerConfig, DeliverPolicy, Discard, JetStream, JsStream, OnDifference, PriorityGroup,
+    Compression, ConsumerConfig, DeliverPolicy, Discard, JetStream, JsStream, OnDifference, Placement, PriorityGroup,
     ReplayPolicy, Republish, Retention, Source, Storage, StreamConfig, Transform,
 };
 use flux_nats::Nats;
@@ -71,6 +71,7 @@ async fn every_setting_reaches_the_server_and_comes_back() {
         ("retention", base("a1").with_retention(Retention::WorkQueue)),
         ("retention", base("a2").with_retention(Retention::Interest)),
         ("storage", base("a3").with_storage(Storage::Memory)),
+        ("placement", base("a36").with_placement(Placement { cluster: None, tags: vec!["ssd".into()] })),
         ("compression", base("a5").with_compression(Compression::S2)),
         ("discard", base("a6").with_discard(Discard::New)),
         ("discard", base("a7").with_discard(Discard::NewPerSubject).with_max_messages_per_subject(1)),
