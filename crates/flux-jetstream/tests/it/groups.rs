@@ -61,6 +61,22 @@ async fn overflow_comes_only_when_enough_waits() {
 }
 
 #[tokio::test]
+async fn overflow_comes_when_enough_is_unsettled() {
+    let stream = stream().await;
+    let overflow =
+        |min_pending, min_ack_pending| PriorityGroup::Overflow { name: "g".into(), min_pending, min_ack_pending };
+    let helper = stream.consumer(durable(overflow(100, 2))).await.unwrap();
+    let main = stream.consumer(durable(overflow(0, 0))).await.unwrap();
+    for number in ["1", "2", "3"] {
+        put(&stream, "orders.a", number).await.unwrap();
+    }
+    let _first = main.fetch(1, SECOND).await.unwrap();
+    assert!(helper.fetch(1, SECOND / 2).await.unwrap().is_empty(), "one is not enough");
+    let _second = main.fetch(1, SECOND).await.unwrap();
+    assert_eq!(helper.fetch(1, SECOND).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn the_lower_number_goes_first() {
     let stream = stream().await;
     let prioritized = |priority| PriorityGroup::Prioritized { name: "g".into(), priority };

@@ -147,6 +147,31 @@ async fn an_ack_returns_when_it_was_asked_to() {
 }
 
 #[tokio::test]
+async fn only_what_was_handled_slowly_waits_for_its_confirmation() {
+    let stream = stream().await;
+    let client = stream.jetstream().nats().client();
+    // Who wants a confirmation says where.
+    let mut acks = client.subscribe("$JS.ACK.>").await.unwrap();
+    client.flush().await.unwrap();
+    let consumer = stream.consumer(ConsumerConfig::durable("d")).await.unwrap();
+    for (handled, confirmed) in [(Duration::ZERO, false), (Duration::from_millis(100), true)] {
+        put(&stream, "orders.a", "x").await.unwrap();
+        let taken = consumer.fetch(1, Duration::from_secs(5)).await.unwrap().pop().unwrap().unwrap();
+        tokio::time::pause();
+        if handled.is_zero() {
+            taken.ack().await.unwrap();
+            tokio::time::resume();
+        } else {
+            tokio::time::advance(handled).await;
+            // A clock that stands still would jump to the end of the wait for the confirmation.
+            tokio::time::resume();
+            taken.ack().await.unwrap();
+        }
+        assert_eq!(next(pin!(&mut acks)).await.unwrap().reply.is_some(), confirmed, "after {handled:?}");
+    }
+}
+
+#[tokio::test]
 async fn settlements_that_were_only_sent_can_be_confirmed_together() {
     let server = Server::builder().with_jetstream().start().await.unwrap();
     let nats = Nats::new(async_nats::connect(server.url()).await.unwrap());
