@@ -152,7 +152,7 @@ async fn a_message_with_as_many_headers_as_a_stream_takes_has_a_letter_of_its_ow
     let stream = async_nats::jetstream::new(site.nats.wire().client().clone()).get_stream("orders").await.unwrap();
     let letter = stream.get_raw_message(2).await.expect("it is stored, and no duplicate of its original");
     assert_eq!(letter.subject.as_str(), format!("dlq.{}", &subject[..1_020]));
-    let found = |name| letter.headers.get(name).map(|value| value.as_str());
+    let found = |name| letter.headers.get(name).map(async_nats::HeaderValue::as_str);
     assert_eq!(found("X-Dropped-Headers"), Some("X-Large"));
     assert_eq!(found("X-Original-Subject"), Some(subject.as_str()));
 }
