@@ -20,9 +20,9 @@ use crate::{Always, Backoff, Describe, Judge, Shape};
 /// The input is cloned for each attempt but the last, so make it cheap to clone. Success at the first attempt allocates
 /// nothing.
 ///
-/// An error that says when to come back, as an answer over HTTP with `Retry-After` does, makes the pause at least that long: the
-/// backoff knows less than who is asked. There is no bound on it but the deadline, so set one where they are not to be trusted.
-/// Which errors are understood says [`Told`]; for others see [`advised_by`](Self::advised_by).
+/// An error that says when to come back makes the pause at least that long, for the backoff knows less: an answer over HTTP with
+/// `Retry-After`, the refusal of a circuit breaker or a rate limit inside. Nothing but the deadline bounds it, so set one where
+/// that may be long. [`Told`] says which errors are understood; for others see [`advised_by`](Self::advised_by).
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU32, Ordering};
