@@ -29,7 +29,7 @@ use tokio::sync::OnceCell;
 
 type Taken = Delivery<Bytes, JsAcker>;
 
-const ACCOUNTS: usize = 128;
+const ACCOUNTS: usize = 256;
 
 /// A JetStream that no other test uses: an account of its own on a server that all share.
 async fn jetstream() -> JetStream {
