@@ -23,14 +23,15 @@ pub(crate) fn lock(inbox: &Mutex<Inbox>) -> MutexGuard<'_, Inbox> {
     inbox.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Every third of the ack wait, tells the server that what waits is not forgotten. Ends with the subscription.
+/// Every quarter of the ack wait, tells the server that what waits is not forgotten. Ends with the subscription.
 ///
 /// Where other members share the consumer, it also asks the server now and then how far all of them are.
 ///
 /// Few messages wait long: see [`Pace`](crate::pace::Pace). This is for those that were taken ahead of handlers that have
 /// since become slow, and for those that came when nobody polled any more.
 pub(crate) fn keep_alive(inbox: Weak<Mutex<Inbox>>, ledger: Arc<Ledger>, consumer: WeakConsumer, ack_wait: Duration) {
-    let beat = (ack_wait / 3).max(Duration::from_millis(10));
+    // What waits is at most two beats old when the first sign of life is sent, which leaves half of its time.
+    let beat = (ack_wait / 4).max(Duration::from_millis(10));
     tokio::spawn(async move {
         let (mut queue, mut asked) = (Queue::default(), Instant::now());
         loop {

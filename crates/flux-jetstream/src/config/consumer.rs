@@ -237,7 +237,7 @@ impl ConsumerConfig {
     /// How many messages a subscription takes ahead of the handlers at most, when they are fast; 1 takes none ahead.
     ///
     /// How many it takes ahead follows what the handlers settled lately: as much as they do in a tenth of the ack wait, and
-    /// not more than in a second. With slow handlers that is none. What waits is kept alive every third of the ack wait.
+    /// not more than in a second. With slow handlers that is none. What waits is kept alive every quarter of the ack wait.
     pub const fn with_max_prefetch(mut self, messages: usize) -> Self {
         self.max_prefetch = messages;
         self

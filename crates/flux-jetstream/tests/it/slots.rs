@@ -14,6 +14,7 @@ use tokio::time::sleep;
 use crate::{listen, put, stream, take, text};
 
 const SECOND: Duration = Duration::from_secs(1);
+const ACK_WAIT: Duration = Duration::from_secs(2);
 
 async fn fill(stream: &JsStream, messages: u32) {
     let numbered = |number: u32| Message::new("orders.a", Bytes::from(number.to_string())).unwrap();
@@ -21,11 +22,11 @@ async fn fill(stream: &JsStream, messages: u32) {
     assert!(receipts.all(async |receipt| receipt.is_ok()).await);
 }
 
-/// Waits until the server has three times repeated a message that nobody settles: then all that is not kept alive is overdue.
-async fn three_ack_waits(stream: &JsStream) {
-    let clock = ConsumerConfig::ephemeral().with_ack_wait(SECOND).with_max_prefetch(1);
+/// Waits until the server has twice repeated a message that nobody settles: then all that is not kept alive is overdue.
+async fn two_ack_waits(stream: &JsStream) {
+    let clock = ConsumerConfig::ephemeral().with_ack_wait(ACK_WAIT).with_max_ack_pending(1);
     let mut clock = listen(&stream.consumer(clock).await.unwrap()).await;
-    while take(&mut clock).await.metadata.delivered != Some(4) {}
+    while take(&mut clock).await.metadata.delivered != Some(3) {}
 }
 
 /// Settles at once, until the subscription has taken hundreds ahead; returns how many were settled.
@@ -45,10 +46,10 @@ async fn settle_fast(consumer: &JsConsumer, deliveries: &mut JsDeliveries) -> u3
 async fn what_was_taken_ahead_of_a_handler_that_hangs_is_not_delivered_again() {
     let stream = stream().await;
     fill(&stream, 5_000).await;
-    let consumer = stream.consumer(ConsumerConfig::durable("d").with_ack_wait(SECOND)).await.unwrap();
+    let consumer = stream.consumer(ConsumerConfig::durable("d").with_ack_wait(ACK_WAIT)).await.unwrap();
     let mut deliveries = listen(&consumer).await;
     let settled = settle_fast(&consumer, &mut deliveries).await;
-    three_ack_waits(&stream).await;
+    two_ack_waits(&stream).await;
     // To another member, the server would first deliver again what is overdue.
     let fetched = consumer.fetch(10, SECOND).await.unwrap();
     for taken in fetched.into_iter().map(Result::unwrap) {
@@ -65,12 +66,12 @@ async fn what_was_taken_ahead_of_a_handler_that_hangs_is_not_delivered_again() {
 #[tokio::test]
 async fn what_comes_when_nobody_waits_any_more_is_not_delivered_again() {
     let stream = stream().await;
-    let consumer = stream.consumer(ConsumerConfig::durable("d").with_ack_wait(SECOND)).await.unwrap();
+    let consumer = stream.consumer(ConsumerConfig::durable("d").with_ack_wait(ACK_WAIT)).await.unwrap();
     let mut deliveries = listen(&consumer).await;
     // It asks, and then the route is paused, or the caller does something else.
     assert!(take(&mut deliveries).now_or_never().is_none());
     put(&stream, "orders.a", "1").await.unwrap();
-    three_ack_waits(&stream).await;
+    two_ack_waits(&stream).await;
     assert!(consumer.fetch(1, Duration::ZERO).await.unwrap().is_empty(), "another member is given it");
     assert_eq!(take(&mut deliveries).await.metadata.delivered, Some(1));
 }
