@@ -79,6 +79,7 @@ pub use typed::{Typed, TypedDeliveries, TypedReply, TypedRequests};
 pub mod __private {
     pub use crate::panic::panic_text;
     pub use crate::per_thread::PerThread;
+    pub use crate::typed::read;
 }
 
 /// A boxed future, as the object-safe twins return it.

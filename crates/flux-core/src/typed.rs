@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, TryLockError};
 
 use crate::panic::panic_text;
-use crate::{Codec, Error, ErrorKind, Result, Subject, Telemetry, Unreadable};
+use crate::{Bytes, Codec, Error, ErrorKind, Message, Result, Subject, Telemetry, Unreadable};
 pub use request::{TypedReply, TypedRequests};
 pub use subscriber::TypedDeliveries;
 
@@ -84,6 +84,15 @@ fn caught<R>(run: impl FnOnce() -> Result<R>) -> Result<R> {
         Ok(result) => result,
         Err(payload) => Err(panicked(&*payload)),
     }
+}
+
+/// The value of a message, by its content type. A codec that panics has failed.
+///
+/// # Errors
+/// Those of the codec.
+#[inline]
+pub fn read<T, C: Codec<T>>(codec: &C, message: &Message<Bytes>) -> Result<T> {
+    caught(|| codec.decode_as(message.headers.content_type(), &message.payload))
 }
 
 #[cold]

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use bytes::Bytes;
+use flux_core::__private::read;
 use flux_core::telemetry::Sending;
 use flux_core::{Codec, Error, Failure, Message, Result, Stage, Telemetry, Typed, header};
 use futures_core::Stream;
@@ -146,9 +147,8 @@ impl<T, C: Codec<T>> sealed::Carries<T> for Typed<JsStream, C> {
     }
 
     fn decode(&self, message: Message<Bytes>) -> Result<Message<T>> {
-        let content_type = message.headers.get(&header::CONTENT_TYPE);
         let named = |error: Error| error.with_operation("decode").with_subject(message.subject.clone());
-        let value = self.codec().decode_as(content_type, &message.payload).map_err(named)?;
+        let value = read(self.codec(), &message).map_err(named)?;
         Ok(message.map(|_| value))
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_nats::client::Request;
 use bytes::Bytes;
+use flux_core::__private::read;
 use flux_core::{Codec, ErrorKind, HeaderValue, Headers, Message, Publisher as _, Result, Subject, SubjectFilter};
 use flux_core::{Subscriber as _, header};
 
@@ -285,8 +286,7 @@ impl<C: Send + Sync> KeyValue<C> {
         if entry::is_marker(message) {
             return Ok(Change::Deleted { key, revision });
         }
-        let content_type = message.headers.get(&header::CONTENT_TYPE);
-        let value = self.codec.decode_as(content_type, &message.payload).map_err(during("decode"))?;
+        let value = read(&self.codec, message).map_err(during("decode"))?;
         Ok(Change::Put(Entry { key, value, revision }))
     }
 }

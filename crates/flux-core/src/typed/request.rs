@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use super::{Scratch, caught, why};
+use super::{Scratch, caught, read, why};
 use crate::per_thread::PerThread;
 use crate::{
     BoxSettle, Codec, Delivery, Message, OnArrival, Outcome, Registration, RemoteError, Reply, Requester, Responder,
@@ -32,8 +32,7 @@ where
         let result = self.wire.ask(Message { subject: subject.clone(), headers, payload }).await;
         sending.finish(result.as_ref().map(drop));
         let response = result?;
-        let decode = || Codec::<Resp>::decode_as(&self.codec, response.headers.content_type(), &response.payload);
-        match caught(decode) {
+        match read(&self.codec, &response) {
             Ok(value) => Ok(response.map(|_| value)),
             Err(error) => Err(error.with_operation("decode the response of").with_subject(subject)),
         }
@@ -115,7 +114,7 @@ where
     A: Reply<Bytes>,
     C: Codec<Req>,
 {
-    match caught(|| shared.codec.decode_as(request.message.headers.content_type(), &request.message.payload)) {
+    match read(&shared.codec, &request.message) {
         Ok(value) => {
             let Delivery { message, metadata, acker, .. } = request;
             let (rest, bytes) = message.take();

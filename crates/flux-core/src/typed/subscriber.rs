@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use super::{caught, why};
+use super::{read, why};
 use crate::{
     Backlog, Batch, BoxSettle, Codec, Consumer, Delivery, Error, Instance, Message, QueueSubscriber, Result, Settle,
     Subscriber, Typed,
@@ -112,7 +112,7 @@ impl<T, D, C: fmt::Debug> fmt::Debug for TypedDeliveries<T, D, C> {
 
 #[inline]
 fn decode<T, A: Settle, C: Codec<T>>(codec: &C, delivery: Delivery<Bytes, A>) -> Result<Delivery<T, A>> {
-    match caught(|| codec.decode_as(delivery.message.headers.content_type(), &delivery.message.payload)) {
+    match read(codec, &delivery.message) {
         Ok(value) => {
             let Delivery { message: Message { subject, headers, payload }, metadata, acker, .. } = delivery;
             let message = Message { subject, headers, payload: value };

@@ -109,6 +109,31 @@ async fn a_key_is_a_subject_and_a_value_is_of_its_codec() {
     assert_eq!(jetstream.key_value(KvConfig::new("a.b"), Json).await.unwrap_err().kind(), ErrorKind::InvalidInput);
 }
 
+/// A value whose reading panics, as a hand-written `Deserialize` may.
+#[derive(Debug)]
+struct Brittle;
+
+impl<'de> serde::Deserialize<'de> for Brittle {
+    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        panic!("at any value")
+    }
+}
+
+impl serde::Serialize for Brittle {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("one")
+    }
+}
+
+#[tokio::test]
+async fn a_value_whose_reading_panics_is_an_error() {
+    let bucket = jetstream().await.key_value(KvConfig::new("settings"), Json).await.unwrap();
+    bucket.put("brittle", Brittle).await.unwrap();
+    let error = bucket.get::<Brittle>("brittle").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Codec);
+    assert!(error.to_string().contains("at any value"), "{error}");
+}
+
 #[tokio::test]
 async fn other_clients_have_the_same_bucket() {
     let jetstream = jetstream().await;

@@ -11,7 +11,8 @@ use async_nats::StatusCode;
 use async_nats::client::traits::Publisher as _;
 use async_nats::message::OutboundMessage;
 use bytes::Bytes;
-use flux_core::{Codec, Error, ErrorKind, Message, Result, Scope, Subject, Typed, header};
+use flux_core::__private::read;
+use flux_core::{Codec, Error, ErrorKind, Message, Result, Scope, Subject, Typed};
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -216,8 +217,7 @@ impl<Resp, C: Codec<Resp>> Stream for TypedAnswers<Resp, C> {
         this.answers.poll_next(cx).map(|answer| {
             answer.map(|answer| {
                 let answer = answer?;
-                let value = this.codec.decode_as(answer.headers.get(&header::CONTENT_TYPE), &answer.payload);
-                match value {
+                match read(this.codec, &answer) {
                     Ok(value) => Ok(answer.map(|_| value)),
                     Err(error) => Err(error.with_operation("decode the response of").with_subject(answer.subject)),
                 }
