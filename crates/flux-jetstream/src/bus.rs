@@ -5,7 +5,7 @@ use std::future::Future;
 use bytes::Bytes;
 use flux_core::__private::read;
 use flux_core::telemetry::Sending;
-use flux_core::{Codec, Error, Failure, Message, Result, Stage, Telemetry, Typed, header};
+use flux_core::{Codec, Error, Failure, Message, Result, Stage, Telemetry, Typed};
 use futures_core::Stream;
 
 use crate::JsStream;
