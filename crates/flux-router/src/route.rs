@@ -87,7 +87,7 @@ where
     }
 
     /// As [`new`](Self::new), on a transport that only delivers: there are no dead letters unless
-    /// [`dead_letters_through`](Self::dead_letters_through) says where to.
+    /// [`dead_letters_through`](Self::dead_letters_through) says where to, and a drain flushes nothing but those.
     pub fn receiving(filter: &str, bus: &B, handler: H) -> Self {
         Self {
             intake: Intake::new(filter, bus),

@@ -134,18 +134,26 @@ async fn a_message_with_as_many_headers_as_a_stream_takes_has_a_letter_of_its_ow
     async fn never(_: Message<Order>) -> Result<(), Failure> {
         Err(Failure::permanent("cannot be booked"))
     }
-    // The status line and the empty one, and four bytes beside each header.
-    const MOST: usize = 65_535 - "NATS/1.0\r\n\r\n".len() - 3 * 4;
+    // The status line and the empty one; beside each header there are four bytes more.
+    const MOST: usize = 65_535 - "NATS/1.0\r\n\r\n".len();
     let site = Site::start().await;
     let route = Route::new("orders.>", &site.stream, never).queue_group("billing").ladder(ladder());
     let service = Running::start(Router::new().add(route)).await;
     let subject = format!("orders.{}", "x".repeat(1_017));
-    let others = "X-Message-ID".len() + "Nats-Msg-Id".len() + 2 * "one".len() + "X-Large".len();
-    let message = Message::new(subject.as_str(), Order { id: 1 }).unwrap().with_id("one").unwrap();
-    let full = message.clone().with_header("X-Large", "x".repeat(MOST - others)).unwrap();
-    let more = message.with_header("X-Large", "x".repeat(MOST - others + 1)).unwrap();
+    let mut message = Message::new(subject.as_str(), Order { id: 1 }).unwrap().with_id("one").unwrap();
+    let mut room = MOST - ["X-Message-ID", "one", "Nats-Msg-Id", "one"].concat().len() - 2 * 4;
+    for number in 100.. {
+        let name = format!("X-{number}");
+        let len = 200.min(room - name.len() - 4);
+        message = message.with_header(name.as_str(), "x".repeat(len)).unwrap();
+        room -= name.len() + len + 4;
+        if room < 200 {
+            break;
+        }
+    }
+    let more = message.clone().with_header("X-More", "x".repeat(room)).unwrap();
     assert!(site.stream.send(more).await.is_err(), "the stream takes no more");
-    site.stream.send(full).await.unwrap();
+    site.stream.send(message).await.unwrap();
     service.handle.settled().await.unwrap();
     let total = service.stop().await.total();
     assert_eq!((total.dead_lettered, total.retried, total.lost), (1, 0, 0));
@@ -153,6 +161,6 @@ async fn a_message_with_as_many_headers_as_a_stream_takes_has_a_letter_of_its_ow
     let letter = stream.get_raw_message(2).await.expect("it is stored, and no duplicate of its original");
     assert_eq!(letter.subject.as_str(), format!("dlq.{}", &subject[..1_020]));
     let found = |name| letter.headers.get(name).map(async_nats::HeaderValue::as_str);
-    assert_eq!(found("X-Dropped-Headers"), Some("X-Large"));
+    assert!(found("X-Dropped-Headers").is_some_and(|names| names.starts_with("X-")));
     assert_eq!(found("X-Original-Subject"), Some(subject.as_str()));
 }

@@ -149,6 +149,7 @@ known_names! {
     "X-Causation-ID" "x-causation-id" CAUSATION_ID,
     "X-Correlation-ID" "x-correlation-id" CORRELATION_ID,
     "X-Deadline" "x-deadline" DEADLINE,
+    "X-Dropped-Headers" "x-dropped-headers" DROPPED_HEADERS,
     "X-Error" "x-error" ERROR,
     "X-Error-Class" "x-error-class" ERROR_CLASS,
     "X-Error-Code" "x-error-code" ERROR_CODE,
