@@ -95,15 +95,13 @@ impl<T> Message<T> {
     }
 
     /// By what a transport that deduplicates knows the message again: its id. A dead letter has the id of its original, whose
-    /// duplicate it is not, not even in the same stream; so its subject and the handler that gave it up come before it.
+    /// duplicate it is not, not even in the same stream; so its subject, its original's and the handler that gave it up come before it.
     #[must_use]
     pub fn deduplication_id(&self) -> Option<Cow<'_, str>> {
         let id = self.id().filter(|id| !id.is_empty())?;
-        if !self.headers.contains(&header::ORIGINAL_SUBJECT) {
-            return Some(id.into());
-        }
+        let Some(original) = self.headers.get(&header::ORIGINAL_SUBJECT) else { return Some(id.into()) };
         let handler = self.headers.get(&header::HANDLER).unwrap_or_default();
-        Some(format!("{}/{handler}/{id}", self.subject).into())
+        Some(format!("{}/{original}/{handler}/{id}", self.subject).into())
     }
 
     /// When the requester stops waiting for the answer, `X-Deadline`, by its own clock.

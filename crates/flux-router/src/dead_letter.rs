@@ -19,7 +19,7 @@ const MAX_NAMES: usize = 512;
 const FRAME: usize = 4;
 
 /// Bytes of headers to be kept free for what a transport adds: its line of status, the trace, and an id for deduplication, which
-/// holds subject, handler and id. The message's id is counted beside.
+/// holds both subjects, handler and id. The message's id is counted beside.
 const SPARE: usize = 4096;
 
 /// Headers that flux itself writes, which tell a message from others, or how to read it.

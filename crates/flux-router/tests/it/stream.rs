@@ -428,3 +428,23 @@ async fn what_stops_a_route_because_it_does_not_decode_stays_in_the_stream() {
     running.await.unwrap().unwrap();
     assert_eq!(*got.lock().unwrap(), [Bytes::from_static(b"seven")], "for a program that knows better");
 }
+
+#[tokio::test(start_paused = true)]
+async fn equal_ids_of_different_subjects_have_a_letter_each() {
+    let (bus, stream) = (Mem::new().typed(Digits), stream());
+    let never = |_: Message<u64>| async { Err::<(), _>(Failure::permanent("no")) };
+    let route =
+        Route::new("numbers.*", &bus, never).dead_letters("dlq.all").dead_letters_through(stream.clone().typed(Digits));
+    let (handle, running) = start(Router::new().add(route)).await;
+    for subject in ["numbers.a", "numbers.b"] {
+        bus.send(Message::new(subject, 1).unwrap().with_id("one").unwrap()).await.unwrap();
+    }
+    handle.settled().await.unwrap();
+    let originals: Vec<_> = letters(&stream)
+        .iter()
+        .map(|letter| letter.headers.get(&header::ORIGINAL_SUBJECT).map(str::to_owned))
+        .collect();
+    assert_eq!(originals, [Some("numbers.a".to_owned()), Some("numbers.b".to_owned())]);
+    handle.stop();
+    assert_eq!(running.await.unwrap().unwrap().total().dead_lettered, 2);
+}
