@@ -38,11 +38,16 @@ fn run(options: &Options) -> Result<bool> {
     }
     let all = what == "all";
     let mut verdicts = Vec::new();
+    let mut is_known = false;
     if all {
         say(&format!("{}\n", environment::describe()))?;
     }
     for suite in suite::all() {
-        if all || suite.command == what {
+        if !all && suite.command != what {
+            continue;
+        }
+        is_known = true;
+        if let Some(suite) = suite.only(&options.only) {
             let measurements = suite.run(options)?;
             let judged = suite.limits.iter().map(|limit| limit.judge(&measurements));
             let judged: Vec<_> = judged.collect();
@@ -59,7 +64,7 @@ fn run(options: &Options) -> Result<bool> {
     if all || what == "instructions" {
         verdicts.extend(said(instructions::section()?)?);
     }
-    if verdicts.is_empty() {
+    if verdicts.is_empty() && !is_known {
         return Err(format!("there is nothing called {what}\n{USAGE}").into());
     }
     let kept = verdicts.iter().filter(|verdict| verdict.holds()).count();

@@ -61,6 +61,15 @@ enum Standing {
 }
 
 impl Limit {
+    /// Whom it is about.
+    pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
+        let (contender, other) = match self {
+            Self::Allocations { contender, .. } | Self::Rate { contender, .. } => (contender, None),
+            Self::Times { contender, other, .. } => (contender, Some(other)),
+        };
+        once(contender).chain(other)
+    }
+
     /// Compares this limit with the figures of its suite. What was not measured is missed.
     #[must_use]
     pub fn judge(self, measurements: &[Measurement]) -> Verdict {

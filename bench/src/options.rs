@@ -26,7 +26,7 @@ WHAT is one of
 --check         exit with 1 when one of the limits is missed
 --rounds N      rounds per contender; the median counts (default 7)
 --messages N    messages per round instead of the suite's own number
---only TEXT     only contenders whose name has TEXT in it
+--only TEXT     only contenders whose name, or the title of whose table, has TEXT in it
 
 `run` is what the harness starts itself with: one line per round, with the number of messages, the
 nanoseconds and the allocations they took.";

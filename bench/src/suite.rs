@@ -67,10 +67,21 @@ pub fn contender(name: &str) -> Result<Arc<dyn Contender>> {
 }
 
 impl Suite {
-    /// Measures the contenders that `options` ask for.
+    /// The part of it that `text` asks for, if it asks for any: those of that name, or all under that title. What is left out has no
+    /// limits to keep.
+    pub(crate) fn only(mut self, text: &str) -> Option<Self> {
+        if !self.title.contains(text) {
+            self.contenders.retain(|contender| contender.name().contains(text));
+            let is_there = |name: &str| self.contenders.iter().any(|contender| contender.name() == name);
+            self.limits.retain(|limit| limit.names().all(is_there));
+        }
+        (!self.contenders.is_empty()).then_some(self)
+    }
+
+    /// Measures the contenders.
     pub(crate) fn run(&self, options: &Options) -> Result<Vec<Measurement>> {
         let names = self.contenders.iter().map(|contender| contender.name());
-        let turns: Vec<_> = names.filter(|name| name.contains(&options.only)).map(Turn::new).collect::<Result<_>>()?;
+        let turns: Vec<_> = names.map(Turn::new).collect::<Result<_>>()?;
         turns::take(&turns, options.rounds(ROUNDS), options.messages(self.messages))
     }
 }
@@ -94,6 +105,17 @@ mod tests {
             all().iter().flat_map(|suite| &suite.contenders).map(|contender| contender.name()).collect();
         let unique: HashSet<_> = names.iter().collect();
         assert_eq!(unique.len(), names.len(), "{names:?}");
+    }
+
+    #[test]
+    fn a_part_has_the_limits_that_it_can_keep() {
+        let rows = |text: &str| {
+            let parts = all().into_iter().filter_map(|suite| suite.only(text));
+            parts.fold((0, 0), |(rows, limits), part| (rows + part.contenders.len(), limits + part.limits.len()))
+        };
+        assert_eq!(rows("tokio mpsc"), (1, 0), "nobody is left to compare it with");
+        assert_eq!(rows("HTTP: requests on one connection"), (4, 3), "the whole table");
+        assert_eq!(rows("no such thing"), (0, 0));
     }
 
     #[test]
