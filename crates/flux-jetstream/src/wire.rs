@@ -251,7 +251,7 @@ mod tests {
         let mut letter = Message::new("dlq.orders.new", Bytes::new()).expect("valid").with_headers(order.headers);
         letter.headers.insert(header::ORIGINAL_SUBJECT, "orders.new").expect("valid");
         letter.headers.insert(header::HANDLER, "ship").expect("valid");
-        assert_eq!(id(&letter).as_deref(), Some("dlq.orders.new/ship/one"));
+        assert_eq!(id(&letter).as_deref(), Some("dlq.orders.new/orders.new/ship/one"));
     }
 
     #[test]
