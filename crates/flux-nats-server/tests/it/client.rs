@@ -81,8 +81,13 @@ impl Client {
 
     /// Makes a stream of all below `orders` with that many replicas.
     pub(crate) fn create_stream(&mut self, replicas: usize) -> String {
+        self.try_create_stream(replicas).unwrap()
+    }
+
+    /// As `create_stream`, where nobody may answer in time; the connection is of no use then.
+    pub(crate) fn try_create_stream(&mut self, replicas: usize) -> io::Result<String> {
         let config = format!(r#"{{"name":"ORDERS","subjects":["orders.>"],"num_replicas":{replicas}}}"#);
-        self.ask("$JS.API.STREAM.CREATE.ORDERS", &config)
+        self.try_ask("$JS.API.STREAM.CREATE.ORDERS", &config)
     }
 
     /// The stream's state.
