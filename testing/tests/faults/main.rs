@@ -47,7 +47,13 @@ async fn bus(urls: &str, config: StreamConfig, ack_wait: Duration) -> Bus {
     let urls: Vec<_> = urls.split(',').map(str::to_owned).collect();
     let nats = Nats::new(async_nats::connect(urls).await.unwrap());
     let jetstream = JetStream::new(nats).with_timeout(Duration::from_secs(2));
-    let stream = jetstream.stream(config).await.unwrap();
+    let stream = loop {
+        // A cluster that chooses a leader just then answers nobody.
+        match jetstream.stream(config.clone()).await {
+            Ok(stream) => break stream,
+            Err(error) => assert!(error.is_retryable(), "{error}"),
+        }
+    };
     stream.with_consumer_defaults(ConsumerConfig::ephemeral().with_ack_wait(ack_wait)).typed(Json)
 }
 

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
-use flux_core::{Message, Publisher as _, next, subject};
+use flux_core::{Message, Publisher as _, Result, next, subject};
 use flux_jetstream::{ConsumerConfig, Event, JetStream, JsStream};
 use flux_nats::Nats;
 use flux_nats_server::{Cluster, ClusterBuilder};
@@ -29,13 +29,23 @@ fn cluster() -> ClusterBuilder {
     Cluster::of(3).with_jetstream().each(|server| server.config("server_tags: [ssd]"))
 }
 
+/// Until the cluster answers: while it chooses a leader nobody does, and what it was asked is lost.
+async fn made<T>(make: impl AsyncFn() -> Result<T>) -> T {
+    loop {
+        match make().await {
+            Ok(made) => return made,
+            Err(error) => assert!(error.is_retryable(), "{error}"),
+        }
+    }
+}
+
 /// Three servers, and a stream that all of them keep.
 async fn three() -> (Cluster, JsStream) {
     let cluster = cluster().start().await.unwrap();
     let urls: Vec<_> = cluster.servers().iter().map(|server| server.url().to_owned()).collect();
     let nats = Nats::new(async_nats::connect(urls).await.unwrap());
     let jetstream = JetStream::new(nats).with_timeout(Duration::from_secs(2));
-    let stream = jetstream.stream(config().with_replicas(3)).await.unwrap();
+    let stream = made(|| jetstream.stream(config().with_replicas(3))).await;
     (cluster, stream)
 }
 
@@ -111,16 +121,16 @@ async fn replicas_and_places_are_as_declared() {
     let jetstream = stream.jetstream();
     let tagged = |tag: &str| Placement { cluster: None, tags: vec![tag.to_owned()] };
     let placed = |name: &str, tag| StreamConfig::new(name, [name]).with_placement(tagged(tag));
-    jetstream.stream(placed("a", "ssd")).await.unwrap();
+    made(|| jetstream.stream(placed("a", "ssd"))).await;
     assert_eq!(jetstream.differences(&placed("a", "ssd")).await.unwrap(), []);
     assert!(jetstream.stream(placed("b", "tape")).await.is_err(), "no server has this tag");
     let elsewhere = Placement { cluster: Some("elsewhere".to_owned()), tags: Vec::new() };
     assert!(jetstream.stream(StreamConfig::new("c", ["c"]).with_placement(elsewhere)).await.is_err());
 
     let bucket = |tag| KvConfig::new("settings").with_replicas(3).with_placement(tagged(tag));
-    jetstream.key_value(bucket("ssd"), Text).await.unwrap();
+    made(|| jetstream.key_value(bucket("ssd"), Text)).await;
     assert!(jetstream.key_value(bucket("tape"), Text).await.is_err(), "it differs");
-    jetstream.object_store(ObjectStoreConfig::new("files").with_replicas(3)).await.unwrap();
+    made(|| jetstream.object_store(ObjectStoreConfig::new("files").with_replicas(3))).await;
     let context = async_nats::jetstream::new(jetstream.nats().client().clone());
     for name in ["orders", "KV_settings", "OBJ_files"] {
         let kept = context.get_stream(name).await.unwrap().cached_info().cluster.clone().unwrap();
