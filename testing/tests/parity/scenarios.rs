@@ -108,7 +108,7 @@ async fn what_the_stream_does_not_take_is_refused() {
 
 #[tokio::test]
 async fn an_id_is_stored_once_within_the_window() {
-    let (stream, _here) = open(config().with_duplicate_window(Duration::from_millis(500))).await;
+    let (stream, _here) = open(config().with_duplicate_window(Duration::from_secs(2))).await;
     let send = async |id: &str| {
         let receipt = stream.send(Message::new("orders.a", Bytes::new()).unwrap().with_id(id).unwrap()).await.unwrap();
         (receipt.sequence, receipt.duplicate)
@@ -154,7 +154,7 @@ async fn interest_keeps_what_somebody_waits_for() {
 async fn what_is_nakked_or_dropped_comes_again_until_it_is_given_up() {
     let (stream, _here) = open(config()).await;
     put(&stream, "orders.a").await.unwrap();
-    let config = durable().with_ack_wait(Duration::from_millis(400)).with_max_deliver(3);
+    let config = durable().with_ack_wait(Duration::from_secs(2)).with_max_deliver(3);
     let consumer = consumer(&stream, config).await.unwrap();
     let (place, delivered, acker) = take(&consumer).await;
     assert_eq!((place, delivered), (1, 1));
@@ -176,7 +176,7 @@ async fn a_delay_lets_others_pass_and_term_is_the_end() {
     }
     let consumer = consumer(&stream, durable()).await.unwrap();
     let (_, _, first) = take(&consumer).await;
-    first.nak(Some(Duration::from_millis(600))).await.unwrap();
+    first.nak(Some(Duration::from_secs(2))).await.unwrap();
     let (place, _, second) = take(&consumer).await;
     second.term("of no use").await.unwrap();
     let (other, _, third) = take(&consumer).await;
@@ -208,7 +208,7 @@ async fn no_more_are_out_than_may_be() {
         put(&stream, "orders.a").await.unwrap();
     }
     let consumer = consumer(&stream, durable().with_max_ack_pending(2)).await.unwrap();
-    let mut batch = consumer.fetch(4, Duration::from_millis(300)).await.unwrap();
+    let mut batch = consumer.fetch(4, Duration::from_secs(2)).await.unwrap();
     assert_eq!(batch.len(), 2);
     batch.pop().unwrap().unwrap().ack().await.unwrap();
     let (place, _, third) = take(&consumer).await;
@@ -222,10 +222,10 @@ async fn no_more_are_out_than_may_be() {
 async fn progress_keeps_a_message_from_coming_again() {
     let (stream, _here) = open(config()).await;
     put(&stream, "orders.a").await.unwrap();
-    let consumer = consumer(&stream, durable().with_ack_wait(Duration::from_secs(1))).await.unwrap();
+    let consumer = consumer(&stream, durable().with_ack_wait(Duration::from_secs(2))).await.unwrap();
     let (_, _, acker) = take(&consumer).await;
     for _ in 0..3 {
-        sleep(Duration::from_millis(500)).await;
+        sleep(Duration::from_millis(900)).await;
         acker.progress().await.unwrap();
     }
     assert_eq!(rest(&stream, &consumer).await, [0_u64; 0], "its time was over but for the progress");
