@@ -10,8 +10,9 @@ use std::time::Duration;
 use async_nats::client::Request;
 use bytes::Bytes;
 use flux_core::__private::read;
-use flux_core::Subscriber as _;
-use flux_core::{Codec, ErrorKind, HeaderValue, Headers, Message, Publisher as _, Result, Subject, SubjectFilter};
+use flux_core::{
+    Codec, ErrorKind, HeaderValue, Headers, Message, Publisher as _, Result, Subject, SubjectFilter, Subscriber as _,
+};
 
 pub use config::KvConfig;
 pub use entry::{Change, Entry, Watch};

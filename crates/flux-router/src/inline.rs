@@ -53,10 +53,8 @@ where
 {
     let shared = Arc::clone(&desk.shared);
     let held = Held { registration: Arc::default(), cut: Arc::default() };
-    let workers =
-        Arc::new(Workers { idle: PerThread::new(Mutex::default), made: AtomicUsize::new(0), most: concurrency });
-    let crews =
-        PerThread::new(|| Crew { desk: Arc::clone(desk), workers: Arc::clone(&workers), cut: Arc::clone(&held.cut) });
+    let pool = Arc::new(Pool { idle: PerThread::new(Mutex::default), made: AtomicUsize::new(0), most: concurrency });
+    let crews = PerThread::new(|| Crew { desk: Arc::clone(desk), pool: Arc::clone(&pool), cut: Arc::clone(&held.cut) });
     let on_arrival: OnArrival<Req, B::Reply> = Arc::new(move |request| {
         let (crew, mut slot) = (Arc::clone(crews.here()), Some(request));
         let watched = Arc::clone(&crew);
@@ -133,14 +131,14 @@ impl Drop for Held {
 
 /// The workers of a route that have nothing to do; each call takes one. Every thread has its own first, so that what one works with
 /// stays near its processor.
-struct Workers<H> {
+struct Pool<H> {
     idle: PerThread<Mutex<Vec<RequestWork<H>>>>,
     made: AtomicUsize,
     /// As many calls are under way at once, and no more.
     most: usize,
 }
 
-impl<H: Send + Sync> Workers<H> {
+impl<H: Send + Sync> Pool<H> {
     fn take(&self, desk: &Arc<Desk<H>>) -> RequestWork<H> {
         if let Some(work) = pop(self.idle.here()) {
             return work;
@@ -166,7 +164,7 @@ fn pop<W>(idle: &Mutex<Vec<W>>) -> Option<W> {
 /// What the calls on one thread share, and no other thread writes to.
 struct Crew<H> {
     desk: Arc<Desk<H>>,
-    workers: Arc<Workers<H>>,
+    pool: Arc<Pool<H>>,
     cut: Arc<Stop>,
 }
 
@@ -193,14 +191,14 @@ impl<H: Send + Sync> Crew<H> {
                 return;
             }
         }
-        let work = self.workers.take(&self.desk);
+        let work = self.pool.take(&self.desk);
         let weight = weight(work.counters.completed());
         let started = (weight > 0).then(Instant::now);
         work.take(slot).await;
         if let Some(started) = started {
             work.counters.took(started.elapsed() * weight);
         }
-        self.workers.put_back(work);
+        self.pool.put_back(work);
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) const MAX_RUN: Duration = Duration::from_mins(5);
 type Subscribe<T, B> =
     fn(B, SubjectFilter, Option<String>) -> BoxFuture<'static, Result<<B as Subscriber<T>>::Deliveries>>;
 
+/// As it is told, until the route starts.
 pub(crate) struct Intake<T, B: Subscriber<T>> {
     pub(crate) name: Option<String>,
     pub(crate) filter: String,

@@ -52,7 +52,7 @@ where
     let mut parts = Vec::new();
     let mut result = start(routes, listener.as_ref(), &stop, &mut parts).await;
     if let Err(error) = &result {
-        // The routes that did start are drained: a request may be in the hands of one of them.
+        // The routes that did start are drained. Their handlers were never called, and requesters who wait are told.
         stop.ask();
         handle.enter(Phase::Failed(error.to_string()));
     }
