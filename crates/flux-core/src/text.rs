@@ -6,16 +6,34 @@ use std::sync::Arc;
 /// Bytes a string may have before it moves to the heap. Chosen so that the whole value is 32 bytes wide.
 const INLINE: usize = 30;
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) enum Text {
+    Short(Short),
+    Shared(Arc<str>),
+}
+
+/// What is cloned by copying all of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Short {
     Static(&'static str),
     Inline(u8, [u8; INLINE]),
-    Shared(Arc<str>),
+}
+
+impl Clone for Text {
+    // Not inlined: the compiler would take the copy to pieces, and a move that reads them back as a whole has to wait until
+    // the last of them is written, several times for each message.
+    #[inline(never)]
+    fn clone(&self) -> Self {
+        match self {
+            Self::Short(short) => Self::Short(*short),
+            Self::Shared(text) => Self::Shared(Arc::clone(text)),
+        }
+    }
 }
 
 impl Text {
     pub(crate) const fn from_static(text: &'static str) -> Self {
-        Self::Static(text)
+        Self::Short(Short::Static(text))
     }
 
     pub(crate) fn new(text: &str) -> Self {
@@ -23,7 +41,7 @@ impl Text {
         match (inline.get_mut(..text.len()), u8::try_from(text.len())) {
             (Some(room), Ok(len)) => {
                 room.copy_from_slice(text.as_bytes());
-                Self::Inline(len, inline)
+                Self::Short(Short::Inline(len, inline))
             }
             _ => Self::Shared(text.into()),
         }
@@ -31,24 +49,24 @@ impl Text {
 
     pub(crate) const fn as_static(&self) -> Option<&'static str> {
         match self {
-            Self::Static(text) => Some(text),
-            Self::Inline(..) | Self::Shared(_) => None,
+            Self::Short(Short::Static(text)) => Some(text),
+            Self::Short(Short::Inline(..)) | Self::Shared(_) => None,
         }
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
         match self {
-            Self::Static(text) => text.as_bytes(),
-            Self::Inline(len, bytes) => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            Self::Short(Short::Static(text)) => text.as_bytes(),
+            Self::Short(Short::Inline(len, bytes)) => bytes.get(..usize::from(*len)).unwrap_or_default(),
             Self::Shared(text) => text.as_bytes(),
         }
     }
 
     pub(crate) fn as_str(&self) -> &str {
         match self {
-            Self::Static(text) => text,
+            Self::Short(Short::Static(text)) => text,
             // The bytes were copied from a whole `str`, so the check cannot fail; without `unsafe` it cannot be left out.
-            Self::Inline(..) => std::str::from_utf8(self.as_bytes()).unwrap_or_default(),
+            Self::Short(Short::Inline(..)) => std::str::from_utf8(self.as_bytes()).unwrap_or_default(),
             Self::Shared(text) => text,
         }
     }
