@@ -2,15 +2,15 @@
 
 mod publisher;
 mod request;
+mod scratch;
 mod subscriber;
 
 use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, TryLockError};
 
 use crate::panic::panic_text;
-use crate::{Bytes, Codec, Error, ErrorKind, Message, Result, Subject, Telemetry, Unreadable};
+use crate::{Bytes, Codec, Error, ErrorKind, Message, Result, Telemetry, Unreadable};
 pub use request::{TypedReply, TypedRequests};
 pub use subscriber::TypedDeliveries;
 
@@ -30,7 +30,6 @@ pub struct Typed<W, C> {
     wire: W,
     codec: C,
     telemetry: Telemetry,
-    scratch: Scratch,
 }
 
 impl<W, C> Typed<W, C> {
@@ -41,7 +40,7 @@ impl<W, C> Typed<W, C> {
 
     /// As [`new`](Self::new), reporting under the name of a known messaging system.
     pub fn with_telemetry(wire: W, codec: C, telemetry: Telemetry) -> Self {
-        Self { wire, codec, telemetry, scratch: Scratch::default() }
+        Self { wire, codec, telemetry }
     }
 
     /// The transport beneath.
@@ -106,53 +105,5 @@ fn why<T, C: Codec<T>>(codec: &C, content_type: Option<&str>, error: &Error) -> 
         Some(found) if !codec.reads(found) => Unreadable::ContentType,
         _ if error.kind() == ErrorKind::TooLarge => Unreadable::Size,
         _ => Unreadable::Payload,
-    }
-}
-
-/// What one message reuses of the message before.
-#[derive(Default)]
-struct Scratch(Mutex<Reused>);
-
-#[derive(Default)]
-struct Reused {
-    /// Encoders write into it, so that a payload costs one allocation of its own size and no more.
-    buffer: Vec<u8>,
-    /// The subject that was last published to, which need not be checked again.
-    subject: Option<Subject>,
-}
-
-impl Reused {
-    /// The subject, checked if it is another one than before.
-    #[inline]
-    fn subject(&mut self, subject: &str) -> Result<Subject> {
-        match &self.subject {
-            Some(last) if last == subject => Ok(last.clone()),
-            _ => Ok(self.subject.insert(Subject::new(subject)?).clone()),
-        }
-    }
-}
-
-impl Scratch {
-    /// A payload over this many bytes does not keep its buffer for the next one.
-    const KEPT: usize = 64 * 1024;
-
-    /// Lends the buffer, or a new one when another task has it.
-    #[inline]
-    fn with<R>(&self, encode: impl FnOnce(&mut Vec<u8>) -> R) -> R {
-        self.lend(|reused| encode(&mut reused.buffer))
-    }
-
-    #[inline]
-    fn lend<R>(&self, work: impl FnOnce(&mut Reused) -> R) -> R {
-        let mut reused = match self.0.try_lock() {
-            Ok(reused) => reused,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return work(&mut Reused::default()),
-        };
-        let result = work(&mut reused);
-        if reused.buffer.capacity() > Self::KEPT {
-            reused.buffer = Vec::new();
-        }
-        result
     }
 }

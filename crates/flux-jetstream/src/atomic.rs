@@ -48,7 +48,7 @@ async fn send(stream: &JsStream, messages: &[Message<Bytes>]) -> Result<StoredBa
     let batch = inbox.rsplit('.').next().unwrap_or(&inbox);
     let last = messages.len();
     for (number, message) in (1..).zip(messages) {
-        let subject = stream.jetstream().nats().subject(&message.subject);
+        let subject = flux_nats::wire::subject(&message.subject);
         let headers = headers(stream, message, batch, (number, number == last));
         // The first answer tells whether the stream takes batches at all, the last one whether it has stored this one.
         if number > 1 && number < last {

@@ -111,7 +111,7 @@ impl JsStream {
         if let Some(headers) = wire::headers(self.jetstream().nats(), message) {
             request = request.headers(headers);
         }
-        let subject = self.jetstream().nats().subject(&message.subject);
+        let subject = flux_nats::wire::subject(&message.subject);
         match self.jetstream().client().send_request(subject, request).await {
             Ok(answer) => self.stored(&answer.payload),
             Err(error) => Err(no_stream(flux_nats::error::from_request(error))),

@@ -115,7 +115,7 @@ impl<'b, T, B: Carries<T>, S: Stream<Item = Message<T>>> Receipts<'b, B, S, T> {
             }
             let number = self.first + self.slots.len() as u64;
             let outbound = OutboundMessage {
-                subject: self.bus.stream().jetstream().nats().subject(&message.subject),
+                subject: flux_nats::wire::subject(&message.subject),
                 reply: Some(format!("{}.{number}", self.inbox).into()),
                 headers: wire::headers(self.bus.stream().jetstream().nats(), message),
                 payload: message.payload.clone(),

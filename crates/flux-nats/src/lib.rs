@@ -2,7 +2,6 @@
 
 mod config;
 pub mod error;
-mod last_subject;
 mod monitor;
 mod nats;
 mod publisher;

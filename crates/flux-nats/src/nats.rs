@@ -4,10 +4,9 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use async_nats::{Client, HeaderMap, ServerAddr};
-use flux_core::{Error, ErrorKind, Headers, Result, Subject, Telemetry, Typed};
+use flux_core::{Error, ErrorKind, Headers, Result, Telemetry, Typed};
 
 use crate::config::check_provider;
-use crate::last_subject::LastSubject;
 use crate::request::Leaving;
 use crate::{Credentials, Monitor, NatsConfig, error, wire};
 
@@ -24,7 +23,6 @@ pub(crate) struct Inner {
     /// The headers of a message that names its content type and nothing else: a clone is made without hashing. A bus has one
     /// codec; a further one does without.
     content_type: OnceLock<(&'static str, HeaderMap)>,
-    last_subject: LastSubject,
     pub(crate) leaving: Leaving,
 }
 
@@ -80,7 +78,6 @@ impl Nats {
             config,
             monitor,
             content_type: OnceLock::new(),
-            last_subject: LastSubject::default(),
             leaving: Leaving::default(),
         }))
     }
@@ -127,13 +124,6 @@ impl Nats {
         let (known, map) = self.0.content_type.get_or_init(|| (content_type, wire::content_type(content_type)));
         let map = if *known == content_type { map.clone() } else { wire::content_type(content_type) };
         wire::headers_beside_content_type(map, headers)
-    }
-
-    /// The subject as the client takes it. Copies it only if it is neither a literal nor the one of the message before.
-    #[inline]
-    #[must_use]
-    pub fn subject(&self, subject: &Subject) -> async_nats::Subject {
-        self.0.last_subject.native(subject)
     }
 
     /// The client beneath.

@@ -35,7 +35,7 @@ impl Publisher<Bytes> for Nats {
 
     async fn send(&self, message: Message<Bytes>) -> Result<Buffered> {
         let Message { subject, headers, payload } = message;
-        let to = wire::Borrowed(self, &subject);
+        let to = wire::Borrowed(&subject);
         // Not by `hand_over`: each layer of futures copies the message once more.
         let sent = match self.headers(&headers) {
             None => self.client().publish(to, payload).await,

@@ -41,7 +41,7 @@ impl Requester<Bytes, Bytes> for Nats {
         let (limit, told) = (self.config().request_timeout, self.config().timeout_as_deadline);
         let (native, limit) = self.request_headers(&headers, limit, told);
         let request = Request { payload: Some(payload), headers: native, timeout: Some(Some(limit)), inbox: None };
-        let answer = match self.client().send_request(wire::Borrowed(self, &subject), request).await {
+        let answer = match self.client().send_request(wire::Borrowed(&subject), request).await {
             Ok(answer) => reply::read(&subject, answer),
             Err(error) if error.kind() == RequestErrorKind::TimedOut => Err(self.overdue("no answer within", limit)),
             Err(error) => Err(error::from_request(error)),

@@ -3,36 +3,19 @@
 //! Names of headers keep their case, and the values of one name their order. The client keeps headers in a hash map, so the
 //! order of different names is lost on the way; what arrives is sorted by name.
 
+mod subject;
+
 use async_nats::header::HeaderMap;
-use async_nats::subject::ToSubject;
 use bytes::Bytes;
 use flux_core::{HeaderName, HeaderValue, Headers, Message, Result, Subject, header};
 
-use crate::Nats;
+pub(crate) use subject::Borrowed;
+pub use subject::subject;
 
 /// What a payload is that does not say: JSON, as elsewhere in the world of NATS.
 pub(crate) const JSON: &str = "application/json";
 
 const CONTENT_TYPE: &str = "Content-Type";
-
-/// The subject as the client takes it. Allocates unless the subject is a literal.
-#[must_use]
-pub fn subject(subject: &Subject) -> async_nats::Subject {
-    match subject.as_static() {
-        Some(text) => async_nats::Subject::from_static(text),
-        None => async_nats::Subject::from(subject.as_str()),
-    }
-}
-
-/// A subject that the client makes its own of, without moving ours.
-pub(crate) struct Borrowed<'s>(pub(crate) &'s Nats, pub(crate) &'s Subject);
-
-impl ToSubject for Borrowed<'_> {
-    #[inline]
-    fn to_subject(&self) -> async_nats::Subject {
-        self.0.subject(self.1)
-    }
-}
 
 /// The headers as the client takes them; `None` when there are none.
 #[must_use]

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::scratch::Scratch;
 use crate::telemetry::Sending;
 use crate::{Codec, Error, Forwarded, Headers, Message, Publisher, Result, Subject, Typed};
 
@@ -24,9 +25,9 @@ where
 
     /// As [`send`](Publisher::send) of a message without headers, which is not put together first to be taken apart again.
     async fn publish(&self, subject: &str, payload: T) -> Result<W::Receipt> {
-        let (subject, payload) = self.scratch.lend(|reused| {
-            let subject = reused.subject(subject)?;
-            match self.codec.to_bytes(payload, &mut reused.buffer) {
+        let (subject, payload) = Scratch::lend(|scratch| {
+            let subject = scratch.subject(subject)?;
+            match self.codec.to_bytes(payload, &mut scratch.buffer) {
                 Ok(payload) => Ok((subject, payload)),
                 Err(error) => Err(unencodable(error, &subject)),
             }
@@ -74,7 +75,7 @@ impl<W, C> Typed<W, C> {
         C: Codec<T>,
     {
         headers.set_content_type(self.codec.content_type());
-        let encoded = self.scratch.with(|buffer| self.codec.to_bytes(payload, buffer));
+        let encoded = Scratch::lend(|scratch| self.codec.to_bytes(payload, &mut scratch.buffer));
         encoded.map_err(|error| unencodable(error, subject))
     }
 }

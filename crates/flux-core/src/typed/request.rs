@@ -10,7 +10,8 @@ use bytes::Bytes;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use super::{Scratch, caught, read, why};
+use super::scratch::Scratch;
+use super::{caught, read, why};
 use crate::per_thread::PerThread;
 use crate::{
     BoxSettle, Codec, Delivery, Message, OnArrival, Outcome, Registration, RemoteError, Reply, Requester, Responder,
@@ -51,7 +52,7 @@ where
 
     async fn listen(&self, filter: &str) -> Result<Self::Requests> {
         let requests = self.wire.listen(filter).await?;
-        Ok(TypedRequests { requests, shared: Arc::new(Shared::new(&self.codec)), types: PhantomData })
+        Ok(TypedRequests { requests, codec: Arc::new(self.codec.clone()), types: PhantomData })
     }
 
     fn listen_inline(
@@ -60,10 +61,10 @@ where
         concurrency: usize,
         on_arrival: OnArrival<Req, Self::Reply>,
     ) -> impl Future<Output = Result<Option<Registration>>> + Send {
-        // Every request writes to it: threads that answer at the same time have one each.
-        let shared = PerThread::new(|| Shared::new(&self.codec));
+        // Every request counts on it: threads that answer at the same time have one each.
+        let codecs = PerThread::new(|| self.codec.clone());
         let decoding: OnArrival<Bytes, W::Reply> =
-            Arc::new(move |request| on_arrival(request.and_then(|request| decode(shared.here(), request))));
+            Arc::new(move |request| on_arrival(request.and_then(|request| decode(codecs.here(), request))));
         self.wire.listen_inline(filter, concurrency, decoding)
     }
 
@@ -72,24 +73,12 @@ where
     }
 }
 
-/// What the answers of one responder are encoded with.
-struct Shared<C> {
-    codec: C,
-    scratch: Scratch,
-}
-
-impl<C: Clone> Shared<C> {
-    fn new(codec: &C) -> Self {
-        Self { codec: codec.clone(), scratch: Scratch::default() }
-    }
-}
-
 pin_project! {
     /// Requests decoded by the codec `C`.
     pub struct TypedRequests<Req, Resp, R, C> {
         #[pin]
         requests: R,
-        shared: Arc<Shared<C>>,
+        codec: Arc<C>,
         types: PhantomData<fn(Resp) -> Req>,
     }
 }
@@ -105,24 +94,24 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.project();
         let next = this.requests.poll_next(cx);
-        next.map(|item| item.map(|request| decode(this.shared, request?)))
+        next.map(|item| item.map(|request| decode(this.codec, request?)))
     }
 }
 
-fn decode<Req, A, C>(shared: &Arc<Shared<C>>, request: Delivery<Bytes, A>) -> Result<Delivery<Req, TypedReply<A, C>>>
+fn decode<Req, A, C>(codec: &Arc<C>, request: Delivery<Bytes, A>) -> Result<Delivery<Req, TypedReply<A, C>>>
 where
     A: Reply<Bytes>,
     C: Codec<Req>,
 {
-    match read(&shared.codec, &request.message) {
+    match read(&**codec, &request.message) {
         Ok(value) => {
             let Delivery { message, metadata, acker, .. } = request;
             let (rest, bytes) = message.take();
-            let reply = TypedReply { reply: acker, shared: Arc::clone(shared) };
+            let reply = TypedReply { reply: acker, codec: Arc::clone(codec) };
             Ok(Delivery::new(rest.map(|()| value), metadata, reply).with_original(bytes))
         }
         Err(error) => {
-            let why = why(&shared.codec, request.message.headers.content_type(), &error);
+            let why = why(&**codec, request.message.headers.content_type(), &error);
             let error = error.with_operation("decode").with_subject(request.message.subject.clone());
             Err(error.with_undecodable(Box::new(request.map_acker(|reply| BoxSettle::new(Refusal { reply, why })))))
         }
@@ -132,7 +121,7 @@ where
 /// Encodes a response and carries it back.
 pub struct TypedReply<A, C> {
     reply: A,
-    shared: Arc<Shared<C>>,
+    codec: Arc<C>,
 }
 
 impl<Resp, A, C> Reply<Resp> for TypedReply<A, C>
@@ -144,7 +133,7 @@ where
     fn reply(self, answer: Result<Message<Resp>, RemoteError>) -> impl Future<Output = Result<()>> + Send {
         let mut unencoded = None;
         let answer = answer.and_then(|response| {
-            self.shared.encode(response).map_err(|error| {
+            encode(&*self.codec, response).map_err(|error| {
                 // The requester must not wait for an answer that will never come.
                 let remote = RemoteError::new(RemoteError::INTERNAL, error.to_string());
                 unencoded = Some(error);
@@ -163,19 +152,14 @@ where
     }
 }
 
-impl<C> Shared<C> {
-    fn encode<Resp>(&self, response: Message<Resp>) -> Result<Message<Bytes>>
-    where
-        C: Codec<Resp>,
-    {
-        let (mut rest, value) = response.take();
-        match caught(|| self.scratch.with(|buffer| self.codec.to_bytes(value, buffer))) {
-            Ok(bytes) => {
-                rest.headers.set_content_type(self.codec.content_type());
-                Ok(rest.map(|()| bytes))
-            }
-            Err(error) => Err(error.with_operation("encode the response of").with_subject(rest.subject)),
+fn encode<Resp, C: Codec<Resp>>(codec: &C, response: Message<Resp>) -> Result<Message<Bytes>> {
+    let (mut rest, value) = response.take();
+    match caught(|| Scratch::lend(|scratch| codec.to_bytes(value, &mut scratch.buffer))) {
+        Ok(bytes) => {
+            rest.headers.set_content_type(codec.content_type());
+            Ok(rest.map(|()| bytes))
         }
+        Err(error) => Err(error.with_operation("encode the response of").with_subject(rest.subject)),
     }
 }
 
