@@ -2,6 +2,10 @@
 
 use std::future::Future;
 use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
 
 use crate::{Error, Message, Publisher, Requester, Result, Stage, Subject, Subscriber};
 
@@ -75,13 +79,15 @@ impl<B> Bound<B> {
     ///
     /// # Errors
     /// Those of [`Requester`].
-    pub async fn request<Req, Resp>(&self, req: Req) -> Result<Resp>
+    // No future of its own, as above.
+    #[inline]
+    pub fn request<Req, Resp>(&self, req: Req) -> impl Future<Output = Result<Resp>> + Send
     where
         Req: Send,
         Resp: Send,
         B: Requester<Req, Resp>,
     {
-        Ok(self.transport.ask(Message::to(self.subject.clone(), req)).await?.payload)
+        Payload { asking: self.transport.ask(Message::to(self.subject.clone(), req)) }
     }
 
     /// The requests to the subject as a stage from `Req` to `Resp`.
@@ -99,6 +105,27 @@ impl<T: Send, B: Publisher<T>> Stage<T> for Bound<B> {
     }
 }
 
+pin_project! {
+    /// Waits for a response, and keeps its payload.
+    struct Payload<F> {
+        #[pin]
+        asking: F,
+    }
+}
+
+impl<Resp, F: Future<Output = Result<Message<Resp>>>> Future for Payload<F> {
+    type Output = Result<Resp>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Resp>> {
+        match self.project().asking.poll(cx) {
+            Poll::Ready(Ok(response)) => Poll::Ready(Ok(response.payload)),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
 /// A requester fixed to a subject: a [`Stage`] from request to response.
 #[derive(Debug, Clone)]
 pub struct BoundRequest<B, Resp> {
@@ -110,7 +137,7 @@ impl<Req: Send, Resp: Send, B: Requester<Req, Resp>> Stage<Req> for BoundRequest
     type Out = Resp;
     type Error = Error;
 
-    async fn process(&self, input: Req) -> Result<Resp> {
-        self.bound.request(input).await
+    fn process(&self, input: Req) -> impl Future<Output = Result<Resp>> + Send {
+        self.bound.request(input)
     }
 }

@@ -41,12 +41,16 @@ impl Requester<Bytes, Bytes> for Nats {
         let (limit, told) = (self.config().request_timeout, self.config().timeout_as_deadline);
         let (native, limit) = self.request_headers(&headers, limit, told);
         let request = Request { payload: Some(payload), headers: native, timeout: Some(Some(limit)), inbox: None };
-        let answer = match self.client().send_request(wire::Borrowed(&subject), request).await {
-            Ok(answer) => reply::read(&subject, answer),
-            Err(error) if error.kind() == RequestErrorKind::TimedOut => Err(self.overdue("no answer within", limit)),
-            Err(error) => Err(error::from_request(error)),
+        let error = match self.client().send_request(wire::Borrowed(&subject), request).await {
+            Ok(answer) => match reply::read(&answer) {
+                // Under the subject that was asked, because that of the inbox means nothing.
+                Ok(headers) => return Ok(Message { subject, headers, payload: answer.payload }),
+                Err(error) => error,
+            },
+            Err(error) if error.kind() == RequestErrorKind::TimedOut => self.overdue("no answer within", limit),
+            Err(error) => error::from_request(error),
         };
-        answer.map_err(|error| error.with_operation("request").with_subject(subject))
+        Err(error.with_operation("request").with_subject(subject))
     }
 }
 

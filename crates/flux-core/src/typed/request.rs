@@ -30,12 +30,12 @@ where
         let payload = self.encode(&subject, &mut headers, payload)?;
         Scope::stamp_deadline(&mut headers);
         let sending = self.telemetry.send(&subject, &mut headers);
-        let result = self.wire.ask(Message { subject: subject.clone(), headers, payload }).await;
+        let result = self.wire.ask(Message { subject, headers, payload }).await;
         sending.finish(result.as_ref().map(drop));
         let response = result?;
         match read(&self.codec, &response) {
             Ok(value) => Ok(response.map(|_| value)),
-            Err(error) => Err(error.with_operation("decode the response of").with_subject(subject)),
+            Err(error) => Err(error.with_operation("decode the response of").with_subject(response.subject)),
         }
     }
 }
@@ -130,21 +130,18 @@ where
     A: Reply<Bytes>,
     C: Codec<Resp> + 'static,
 {
-    fn reply(self, answer: Result<Message<Resp>, RemoteError>) -> impl Future<Output = Result<()>> + Send {
-        let mut unencoded = None;
-        let answer = answer.and_then(|response| {
-            encode(&*self.codec, response).map_err(|error| {
-                // The requester must not wait for an answer that will never come.
+    async fn reply(self, answer: Result<Message<Resp>, RemoteError>) -> Result<()> {
+        let answer = match answer.map(|response| encode(&*self.codec, response)) {
+            Ok(Ok(response)) => Ok(response),
+            // The requester must not wait for an answer that will never come.
+            Ok(Err(error)) => {
                 let remote = RemoteError::new(RemoteError::INTERNAL, error.to_string());
-                unencoded = Some(error);
-                remote
-            })
-        });
-        let sent = self.reply.reply(answer);
-        async move {
-            sent.await?;
-            unencoded.map_or(Ok(()), Err)
-        }
+                Box::pin(self.reply.reply(Err(remote))).await?;
+                return Err(error);
+            }
+            Err(remote) => Err(remote),
+        };
+        self.reply.reply(answer).await
     }
 
     fn is_wanted(&self) -> bool {

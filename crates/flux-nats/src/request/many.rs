@@ -132,7 +132,10 @@ impl NatsAnswers {
             return None;
         }
         self.taken += 1;
-        let answer = reply::read(&self.subject, native).map_err(|error| self.error(error));
+        let answer = match reply::read(&native) {
+            Ok(headers) => Ok(Message { subject: self.subject.clone(), headers, payload: native.payload }),
+            Err(error) => Err(self.error(error)),
+        };
         if self.many.max.is_some_and(|max| self.taken >= max) || (self.many.marked && answer.is_err()) {
             self.subscriber = None;
         } else if let Some(stall) = self.many.stall {

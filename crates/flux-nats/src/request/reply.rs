@@ -8,11 +8,11 @@ use async_nats::HeaderMap;
 use async_nats::message::OutboundMessage;
 use bytes::Bytes;
 use flux_core::{
-    Error, ErrorKind, HeaderValue, Headers, Message, RemoteError, Reply, Result, Status, Subject, header, next,
+    Error, ErrorKind, HeaderValue, Headers, Message, RemoteError, Reply, Result, Status, header, next,
 };
 
 use crate::service::Work;
-use crate::{Nats, wire};
+use crate::{Nats, error, wire};
 
 /// The longest text of an error that travels in a header, in bytes.
 const MAX_TEXT: usize = 4096;
@@ -32,6 +32,14 @@ pub struct NatsReply {
 impl NatsReply {
     pub(crate) fn new(nats: &Nats, to: Option<async_nats::Subject>, work: Option<Work>) -> Self {
         Self { nats: nats.clone(), to, work }
+    }
+
+    /// Tells the requester that there is no answer, and why.
+    async fn refuse(mut self, to: async_nats::Subject, remote: RemoteError) -> Result<()> {
+        self.end(Some(&remote));
+        let details = remote.details().cloned().unwrap_or_default();
+        let sent = self.nats.hand_over(to, Some(error_headers(&remote)), details).await;
+        sent.map_err(|error| error.with_operation("reply"))
     }
 
     /// The request is dealt with.
@@ -77,25 +85,32 @@ impl Reply<Bytes> for NatsReply {
             self.end(answer.as_ref().err());
             return Ok(());
         };
-        let (remote, refused) = match answer {
-            Ok(Message { headers, payload, .. }) => {
-                match self.nats.hand_over(to.clone(), self.nats.headers(&headers), payload).await {
-                    // The requester must not wait for an answer that will never come.
-                    Err(error) if error.kind() == ErrorKind::TooLarge => {
-                        (RemoteError::new(RemoteError::INTERNAL, error.to_string()), Err(error))
-                    }
-                    sent => {
-                        self.end(None);
-                        return sent.map_err(|error| error.with_operation("reply"));
-                    }
-                }
-            }
-            Err(remote) => (remote, Ok(())),
+        let Message { headers, payload, .. } = match answer {
+            Ok(message) => message,
+            // In a box, as all that is rare: the future of an answer is moved several times before it runs.
+            Err(remote) => return Box::pin(self.refuse(to, remote)).await,
         };
-        self.end(Some(&remote));
-        let details = remote.details().cloned().unwrap_or_default();
-        let sent = self.nats.hand_over(to, Some(error_headers(&remote)), details).await;
-        refused.and(sent).map_err(|error| error.with_operation("reply"))
+        let client = self.nats.client();
+        let sent = match self.nats.headers(&headers) {
+            None => client.publish(to.clone(), payload).await,
+            Some(headers) => client.publish_with_headers(to.clone(), headers, payload).await,
+        };
+        match sent.map_err(error::from_publish) {
+            Ok(()) => {
+                self.end(None);
+                Ok(())
+            }
+            // The requester must not wait for an answer that will never come.
+            Err(error) if error.kind() == ErrorKind::TooLarge => {
+                let remote = RemoteError::new(RemoteError::INTERNAL, error.to_string());
+                Box::pin(self.refuse(to, remote)).await?;
+                Err(error.with_operation("reply"))
+            }
+            Err(error) => {
+                self.end(None);
+                Err(error.with_operation("reply"))
+            }
+        }
     }
 }
 
@@ -160,17 +175,18 @@ fn error_headers(remote: &RemoteError) -> HeaderMap {
     headers
 }
 
-/// The answer as flux has it; under the subject that was asked, because that of the inbox means nothing.
-pub(super) fn read(subject: &Subject, answer: async_nats::Message) -> Result<Message<Bytes>> {
+/// The headers of an answer, unless it says error.
+pub(super) fn read(answer: &async_nats::Message) -> Result<Headers> {
     let headers = match &answer.headers {
         Some(map) if !map.is_empty() => wire::read_headers(map)?,
-        _ => Headers::new(),
+        _ => return Ok(Headers::new()),
     };
-    let plain = headers.is_empty() || (headers.len() == 1 && headers.codec_content_type().is_some());
-    let failed = if plain { None } else { remote_error(&headers, &answer.payload) };
-    match failed {
+    if headers.len() == 1 && headers.codec_content_type().is_some() {
+        return Ok(headers);
+    }
+    match remote_error(&headers, &answer.payload) {
         Some(remote) => Err(remote.into()),
-        None => Ok(Message { subject: subject.clone(), headers, payload: answer.payload }),
+        None => Ok(headers),
     }
 }
 
