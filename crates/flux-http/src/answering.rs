@@ -16,11 +16,11 @@ use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::RecvError;
 
+use crate::HttpServerConfig;
 use crate::body::in_time;
 use crate::inline::{Known, Refused};
 use crate::problem::Problem;
 use crate::registry::{Answer, Arrival, Line, Targets};
-use crate::server::Inner;
 
 /// A message whose body is not read yet.
 pub(crate) type Head = Message<()>;
@@ -31,32 +31,32 @@ impl Known {
     where
         B: Body<Error: Into<Box<dyn StdError + Send + Sync>>>,
     {
-        let server = &*self.server;
-        let payload = server.read(body).await?;
+        let payload = self.config.read(body).await?;
         let message = Message { subject: self.subject.clone(), headers, payload };
         let (sender, mut answer) = oneshot::channel();
-        let limit = server.limit(&message)?;
+        let limit = self.config.limit(&message)?;
         let answered = pin!(async {
-            let turn = self.turn().await.map_err(|refused| server.refused(refused))?;
-            let mut call = turn.call(message, sender);
+            self.place().await.map_err(|refused| self.config.refused(refused))?;
+            let mut call = self.call(message, sender);
             // What is still to do once the requester has its answer goes on without it.
             let answer = poll_fn(|cx| {
                 let _ = Pin::new(&mut call).poll(cx);
                 Pin::new(&mut answer).poll(cx)
             });
-            server.told(answer.await)
+            let answer = answer.await;
+            call.known.config.told(answer)
         });
         in_time(limit, answered).await.unwrap_or_else(|| Err(late())).map(respond)
     }
 }
 
-impl Inner {
+impl HttpServerConfig {
     /// How long the sender waits for its answer; nothing is begun for one that no longer does.
     fn limit<T>(&self, message: &Message<T>) -> Result<Duration, Problem> {
         match message.time_left() {
             Some(Duration::ZERO) => Err(late()),
-            Some(left) => Ok(left.min(self.config.answer_timeout)),
-            None => Ok(self.config.answer_timeout),
+            Some(left) => Ok(left.min(self.answer_timeout)),
+            None => Ok(self.answer_timeout),
         }
     }
 
@@ -86,7 +86,7 @@ impl Inner {
         limit: Duration,
     ) -> Result<Response<Full<Bytes>>, Problem> {
         let permits: Vec<_> = queues.into_iter().map(|queue| self.reserve(queue)).collect::<Result<_, _>>()?;
-        if self.config.early_answer {
+        if self.early_answer {
             for permit in permits {
                 permit.send(Arrival { message: message.clone(), answer: None });
             }
@@ -114,7 +114,7 @@ impl Inner {
     fn refused(&self, refused: Refused) -> Problem {
         match refused {
             Refused::Full => Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many messages wait already")
-                .with_retry_after(self.config.retry_after),
+                .with_retry_after(self.retry_after),
             Refused::Left => self.left(),
         }
     }
@@ -150,20 +150,20 @@ impl Inner {
 
     /// What a handler said of a message may be kept from strangers.
     fn without_reason(&self, mut problem: Problem) -> Problem {
-        if !self.config.reasons && problem.code.is_none() {
+        if !self.reasons && problem.code.is_none() {
             problem.detail = "".into();
         }
         problem
     }
 
     pub(crate) fn draining(&self) -> Problem {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the server drains").with_retry_after(self.config.retry_after)
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the server drains").with_retry_after(self.retry_after)
     }
 
     /// Who listened has left before the message was taken.
     fn left(&self) -> Problem {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the subscriber has left")
-            .with_retry_after(self.config.retry_after)
+            .with_retry_after(self.retry_after)
     }
 }
 

@@ -12,16 +12,16 @@ use http_body::Body;
 use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
+use crate::HttpServerConfig;
 use crate::problem::Problem;
-use crate::server::Inner;
 
-impl Inner {
+impl HttpServerConfig {
     /// Reads a body of allowed size, in time.
     pub(crate) async fn read<B>(&self, body: B) -> Result<Bytes, Problem>
     where
         B: Body<Error: Into<Box<dyn StdError + Send + Sync>>>,
     {
-        let limit = self.config.max_body;
+        let limit = self.max_body;
         let too_large =
             || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is over the limit of {limit} bytes"));
         if body.size_hint().lower() > limit as u64 {
@@ -53,7 +53,7 @@ impl Inner {
             }
             Ok(if more.is_empty() { whole } else { more.freeze() })
         };
-        in_time(self.config.read_timeout, pin!(collect)).await.unwrap_or_else(late)
+        in_time(self.read_timeout, pin!(collect)).await.unwrap_or_else(late)
     }
 }
 

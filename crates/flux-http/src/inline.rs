@@ -11,9 +11,8 @@ use bytes::Bytes;
 use flux_core::{BoxFuture, Delivery, Message, Metadata, OnArrival, Subject};
 use tokio::sync::{Semaphore, SemaphorePermit, oneshot, watch};
 
-use crate::HttpReply;
+use crate::{HttpReply, HttpServerConfig};
 use crate::registry::Answer;
-use crate::server::Inner;
 
 /// A responder that is called, so many times at once; others wait.
 pub(crate) struct Inline {
@@ -93,18 +92,16 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// The responder of a subject, as a connection knows it: handed from request to request, and shared with no other thread.
+/// The responder of a subject, as a thread knows it: handed from request to request, and shared with no other thread.
 pub(crate) struct Known {
-    pub(crate) server: Arc<Inner>,
+    pub(crate) config: Arc<HttpServerConfig>,
     pub(crate) subject: Subject,
     pub(crate) inline: Arc<Inline>,
-    /// Of the registry, when it was asked.
-    pub(crate) version: u64,
 }
 
 impl Known {
-    /// Waits until the responder may be called.
-    pub(crate) async fn turn(self: &Arc<Self>) -> Result<Turn, Refused> {
+    /// Waits until the responder may be [called](Self::call), once.
+    pub(crate) async fn place(&self) -> Result<(), Refused> {
         // It may have withdrawn while the body was read.
         if self.inline.has_left.load(Ordering::Acquire) {
             return Err(Refused::Left);
@@ -113,40 +110,36 @@ impl Known {
             Ok(place) => place.forget(),
             Err(_) => Box::pin(self.inline.wait()).await?,
         }
-        Ok(Turn(Arc::clone(self)))
+        Ok(())
     }
-}
 
-/// Leave to call the responder, until it is dropped.
-pub(crate) struct Turn(Arc<Known>);
+    fn leave(&self) {
+        self.inline.places.add_permits(1);
+    }
 
-impl Turn {
-    /// Calls the responder. Dropped before its end, the call goes on in a task of its own: a handler is not cut short because its
-    /// requester went away.
-    pub(crate) fn call(self, message: Message<Bytes>, answer: oneshot::Sender<Answer>) -> Call {
+    /// Calls the responder, for whom there is a [place](Self::place). Dropped before its end, the call goes on in a task of its own:
+    /// a handler is not cut short because its requester went away.
+    pub(crate) fn call(self: Arc<Self>, message: Message<Bytes>, answer: oneshot::Sender<Answer>) -> Call {
         let delivery = Delivery::new(message, Metadata::default(), HttpReply(Some(answer)));
-        Call(Some(((self.0.inline.on_arrival)(Ok(delivery)), self)))
+        Call { running: Some((self.inline.on_arrival)(Ok(delivery))), known: self }
     }
 }
 
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.0.inline.places.add_permits(1);
-    }
+/// A responder at work, in its place.
+pub(crate) struct Call {
+    running: Option<BoxFuture<'static, ()>>,
+    pub(crate) known: Arc<Known>,
 }
-
-/// A responder at work.
-pub(crate) struct Call(Option<(BoxFuture<'static, ()>, Turn)>);
 
 impl Future for Call {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Some((call, _)) = &mut self.0 else { return Poll::Ready(()) };
+        let Some(running) = &mut self.running else { return Poll::Ready(()) };
         // A call that panics must not take the connection with it: its reply is dropped, which is an answer.
-        let polled = catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))).unwrap_or(Poll::Ready(()));
+        let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx))).unwrap_or(Poll::Ready(()));
         if polled.is_ready() {
-            self.0 = None;
+            self.running = None;
         }
         polled
     }
@@ -154,13 +147,26 @@ impl Future for Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        let Some((call, turn)) = self.0.take() else { return };
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                call.await;
-                drop(turn);
-            });
+        let running = self.running.take();
+        match (running, tokio::runtime::Handle::try_current()) {
+            (Some(running), Ok(runtime)) => {
+                let place = Place(Arc::clone(&self.known));
+                runtime.spawn(async move {
+                    running.await;
+                    drop(place);
+                });
+            }
+            _ => self.known.leave(),
         }
+    }
+}
+
+/// The place of a call that goes on, also if it panics.
+struct Place(Arc<Known>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.leave();
     }
 }
 
@@ -169,15 +175,13 @@ mod tests {
     use flux_core::subject;
 
     use super::*;
-    use crate::HttpServer;
 
     #[tokio::test]
     async fn who_has_withdrawn_is_not_called_for_a_body_that_came_late() {
         let inline = Inline::new(Arc::new(|_| Box::pin(async {})), 2, 1);
-        let server = HttpServer::default().0;
-        let known = Arc::new(Known { server, subject: subject!("a"), inline: Arc::clone(&inline), version: 0 });
-        assert!(known.turn().await.is_ok());
+        let known = Known { config: Arc::default(), subject: subject!("a"), inline: Arc::clone(&inline) };
+        assert!(known.place().await.is_ok());
         inline.withdraw();
-        assert_eq!(known.turn().await.err(), Some(Refused::Left));
+        assert_eq!(known.place().await.err(), Some(Refused::Left));
     }
 }

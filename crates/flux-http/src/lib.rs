@@ -16,7 +16,6 @@ mod serve;
 mod server;
 mod service;
 mod subscriber;
-mod timer;
 pub mod wire;
 
 pub use acker::HttpAcker;

@@ -1,5 +1,7 @@
 //! Who listens to what, and the queues in between.
 
+mod recent;
+
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -7,12 +9,14 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use flux_core::__private::PerThread;
 use flux_core::{Error, ErrorKind, Message, Result, Subject, SubjectFilter};
 use http::HeaderMap;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::inline::Inline;
+use crate::inline::{Inline, Known};
 use crate::problem::Problem;
+use crate::registry::recent::Recent;
 
 /// How a delivery or request ended.
 #[derive(Debug)]
@@ -56,12 +60,23 @@ pub(crate) enum Line {
 }
 
 /// Everyone who listens.
-#[derive(Default)]
 pub(crate) struct Registry {
     tables: RwLock<Tables>,
     /// Raised whenever somebody begins or ends to listen.
     version: AtomicU64,
+    known: PerThread<Recent>,
     next: AtomicUsize,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self {
+            tables: RwLock::default(),
+            version: AtomicU64::default(),
+            known: PerThread::new(Recent::default),
+            next: AtomicUsize::default(),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -136,9 +151,22 @@ impl Registry {
         self.version.load(Ordering::Acquire)
     }
 
+    /// What this thread found lately.
+    pub(crate) fn known(&self) -> &Recent {
+        self.known.here()
+    }
+
+    /// Lets this thread find the only one who listens to a subject without a lock that others take, if nothing has changed since the
+    /// version at which it was looked up.
+    pub(crate) fn remember(&self, known: &Arc<Known>, version: u64) {
+        self.known.here().insert(known, || self.version() == version);
+    }
+
     fn changed(&self) -> RwLockWriteGuard<'_, Tables> {
         let tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
-        self.version.fetch_add(1, Ordering::Release);
+        self.version.fetch_add(1, Ordering::AcqRel);
+        // After that: what was found before is then either forgotten here or not remembered.
+        self.known.all().iter().for_each(|recent| recent.clear());
         tables
     }
 
@@ -180,21 +208,27 @@ impl Registry {
     /// Lets nobody listen any more; what had arrived is still handed over.
     pub(crate) fn close(&self) {
         let mut tables = self.changed();
-        *tables = Tables { closed: true, ..Tables::default() };
+        let gone = std::mem::replace(&mut *tables, Tables { closed: true, ..Tables::default() });
+        // What a handler holds may itself listen, so it is dropped outside of the lock.
+        drop(tables);
+        drop(gone);
     }
 
     fn remove(&self, id: usize, filter: &SubjectFilter) {
         let mut tables = self.changed();
-        let Some(subject) = filter.as_subject() else {
-            tables.wild.retain(|entry| entry.id != id);
-            return;
-        };
-        if let Some(entries) = tables.exact.get_mut(&subject) {
-            entries.retain(|entry| entry.id != id);
-            if entries.is_empty() {
-                tables.exact.remove(&subject);
+        let gone = match filter.as_subject() {
+            None => take(&mut tables.wild, id),
+            Some(subject) => {
+                let gone = tables.exact.get_mut(&subject).and_then(|entries| take(entries, id));
+                if tables.exact.get(&subject).is_some_and(Vec::is_empty) {
+                    tables.exact.remove(&subject);
+                }
+                gone
             }
-        }
+        };
+        // As above.
+        drop(tables);
+        drop(gone);
     }
 }
 
@@ -205,6 +239,11 @@ impl Entry {
             Line::Inline(_) => None,
         }
     }
+}
+
+fn take(entries: &mut Vec<Entry>, id: usize) -> Option<Entry> {
+    let place = entries.iter().position(|entry| entry.id == id)?;
+    Some(entries.remove(place))
 }
 
 /// A place in the registry, left when it is dropped.

@@ -1,5 +1,6 @@
 //! A server for those who have none.
 
+mod awaiting;
 #[cfg(feature = "http2")]
 mod http2;
 mod sending;
@@ -9,7 +10,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use flux_core::{Error, ErrorKind, Result};
 use hyper_util::rt::TokioIo;
@@ -19,8 +20,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::unconstrained;
 use tokio::time::{sleep, timeout};
 
+use crate::serve::awaiting::{Heads, Patience, Telling, Told};
 use crate::serve::sending::Sending;
-use crate::timer::ConnectionTimer;
 use crate::{HttpServer, HttpServerConfig, HttpService};
 
 /// How long to wait when the system has no room for another connection.
@@ -41,7 +42,7 @@ const ONE_YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// [`ErrorKind::TimedOut`] when requests were still running after [`drain_timeout`](HttpServerConfig::drain_timeout); their
 /// connections go on until the runtime ends.
 pub async fn serve(listener: TcpListener, server: &HttpServer, shutdown: impl Future<Output = ()>) -> Result<()> {
-    let mut config = server.0.config.clone();
+    let mut config = HttpServerConfig::clone(&server.0.config);
     config.header_timeout = config.header_timeout.clamp(Duration::from_millis(1), ONE_YEAR);
     let places = Arc::new(Semaphore::new(config.max_connections));
     let (stop, stopping) = watch::channel(());
@@ -118,14 +119,17 @@ impl Conversation {
 
     async fn http1(self, stream: TcpStream) {
         let _ = stream.set_nodelay(true);
+        let heads = Heads::default();
         let mut builder = hyper::server::conn::http1::Builder::new();
         builder
-            .timer(ConnectionTimer::default())
+            .timer(Told { heads: heads.clone(), now: Instant::now() })
             .header_read_timeout(self.config.header_timeout)
             .max_buf_size(self.config.max_header_bytes);
         let stream = Sending::new(stream, self.config.write_timeout);
-        let connection = builder.serve_connection(TokioIo::new(stream), self.service);
-        until_stopped(connection, self.stopping, |_, _| Poll::Pending).await;
+        let mut patience = Patience::new(heads.clone(), self.config.header_timeout);
+        let service = Telling { service: self.service, heads };
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        until_stopped(connection, self.stopping, |cx, _| patience.poll(cx)).await;
     }
 
     #[cfg(feature = "http2")]

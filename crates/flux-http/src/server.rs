@@ -19,14 +19,14 @@ pub struct HttpServer(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) registry: Arc<Registry>,
-    pub(crate) config: HttpServerConfig,
+    pub(crate) config: Arc<HttpServerConfig>,
 }
 
 impl HttpServer {
     /// A server to which nobody listens yet.
     #[must_use]
     pub fn new(config: HttpServerConfig) -> Self {
-        Self(Arc::new(Inner { registry: Arc::default(), config }))
+        Self(Arc::new(Inner { registry: Arc::default(), config: Arc::new(config) }))
     }
 
     /// The service to mount.

@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::future::{Future, ready};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::Full;
 
-use crate::inline::{Inline, Known};
+use crate::inline::Known;
 use crate::problem::Problem;
 use crate::registry::{Line, Targets};
 use crate::server::Inner;
@@ -26,22 +26,15 @@ use crate::wire;
 /// A [`tower::Service`](tower_service::Service) and a [`hyper::service::Service`] of any body. It never fails and is always ready;
 /// what is too much is answered with 429.
 ///
-/// It remembers to whom it brought the last request. A server that makes a clone for each connection, as [`serve`](crate::serve()) does,
-/// has those share nothing that changes; one that clones it for each request, as axum does, looks for the responder each time.
+/// Cloning makes another handle of the same subscriptions.
+#[derive(Clone)]
 pub struct HttpService {
     server: Arc<Inner>,
-    last: Mutex<Option<Arc<Known>>>,
 }
 
 impl HttpService {
     pub(crate) const fn new(server: Arc<Inner>) -> Self {
-        Self { server, last: Mutex::new(None) }
-    }
-}
-
-impl Clone for HttpService {
-    fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.server))
+        Self { server }
     }
 }
 
@@ -82,9 +75,9 @@ where
             }
             Ok((To::Queue(targets, subject), headers)) => {
                 let (head, body) = (Message { subject, headers, payload: () }, request.into_body());
-                let server = Arc::clone(&self.server);
+                let config = Arc::clone(&self.server.config);
                 Box::pin(
-                    async move { Ok(server.queue(targets, head, body).await.unwrap_or_else(Problem::into_response)) },
+                    async move { Ok(config.queue(targets, head, body).await.unwrap_or_else(Problem::into_response)) },
                 )
             }
         }
@@ -121,33 +114,30 @@ impl HttpService {
 
     /// Who listens at a path.
     fn find(&self, path: &str) -> Result<To, Problem> {
-        let server = &self.server;
-        let segment = server.segment(path)?;
-        let version = server.registry.version();
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = &*last {
-            if known.version != version {
-                // It may have withdrawn, and what its handler holds is not to stay here.
-                *last = None;
-            } else if known.subject == *segment && !segment.contains('%') {
-                return Ok(To::Call(Arc::clone(known)));
-            }
-        }
-        let subject =
-            wire::read_path(segment).map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
-        match server.registry.targets(&subject) {
-            Targets::Closed => Err(server.draining()),
-            Targets::Nobody => Err(Problem::new(StatusCode::NOT_FOUND, format!("nobody listens to `{subject}`"))),
-            Targets::Only(Line::Inline(inline)) => {
-                Ok(To::Call(Arc::clone(last.insert(self.knowing(subject, inline, version)))))
-            }
-            Targets::Responder(Line::Inline(inline)) => Ok(To::Call(self.knowing(subject, inline, version))),
-            targets => Ok(To::Queue(targets, subject)),
+        let segment = self.server.segment(path)?;
+        match self.server.registry.known().get(segment) {
+            Some(known) => Ok(To::Call(known)),
+            None => self.look_up(segment),
         }
     }
 
-    fn knowing(&self, subject: Subject, inline: Arc<Inline>, version: u64) -> Arc<Known> {
-        Arc::new(Known { server: Arc::clone(&self.server), subject, inline, version })
+    fn look_up(&self, segment: &str) -> Result<To, Problem> {
+        let Inner { registry, config } = &*self.server;
+        let version = registry.version();
+        let subject =
+            wire::read_path(segment).map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+        let known = |subject, inline| Arc::new(Known { config: Arc::clone(config), subject, inline });
+        match registry.targets(&subject) {
+            Targets::Closed => Err(config.draining()),
+            Targets::Nobody => Err(Problem::new(StatusCode::NOT_FOUND, format!("nobody listens to `{subject}`"))),
+            Targets::Only(Line::Inline(inline)) => {
+                let known = known(subject, inline);
+                registry.remember(&known, version);
+                Ok(To::Call(known))
+            }
+            Targets::Responder(Line::Inline(inline)) => Ok(To::Call(known(subject, inline))),
+            targets => Ok(To::Queue(targets, subject)),
+        }
     }
 }
 

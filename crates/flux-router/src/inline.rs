@@ -1,7 +1,7 @@
 //! Request routes on transports that call the handler where a request arrives.
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -12,7 +12,6 @@ use flux_core::{
     BoxFuture, Error, ErrorKind, Failure, Message, OnArrival, Registration, RemoteError, Reply, Responder, Result,
     Stage,
 };
-use pin_project_lite::pin_project;
 use tokio::time::{sleep, timeout};
 
 use crate::event::Event;
@@ -57,8 +56,19 @@ where
     let crews = PerThread::new(|| Crew { desk: Arc::clone(desk), pool: Arc::clone(&pool), cut: Arc::clone(&held.cut) });
     let on_arrival: OnArrival<Req, B::Reply> = Arc::new(move |request| {
         let (crew, mut slot) = (Arc::clone(crews.here()), Some(request));
-        let watched = Arc::clone(&crew);
-        Box::pin(UntilCut { call: async move { crew.take(&mut slot).await }, crew: watched, asked: None })
+        Box::pin(async move {
+            let mut call = pin!(crew.take(&mut slot));
+            // There once the call has to wait.
+            let mut cut: Option<BoxFuture<'static, ()>> = None;
+            poll_fn(|cx| {
+                if call.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(());
+                }
+                // A call that is cut stays in flight: it is withheld, not done.
+                cut.get_or_insert_with(|| asked(Arc::clone(&crew.cut))).as_mut().poll(cx)
+            })
+            .await;
+        })
     });
     let filter = shared.filter.clone();
     let register: Subscribe<Option<Registration>> = Box::new(move || {
@@ -202,29 +212,6 @@ impl<H: Send + Sync> Crew<H> {
     }
 }
 
-pin_project! {
-    /// A call that ends when it is cut. It stays in flight then: it is withheld, not done.
-    struct UntilCut<F, H> {
-        #[pin]
-        call: F,
-        crew: Arc<Crew<H>>,
-        // There once the call has to wait.
-        asked: Option<BoxFuture<'static, ()>>,
-    }
-}
-
-impl<F: Future<Output = ()>, H> Future for UntilCut<F, H> {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.project();
-        if this.call.poll(cx).is_ready() {
-            return Poll::Ready(());
-        }
-        let asked = this.asked.get_or_insert_with(|| {
-            let cut = Arc::clone(&this.crew.cut);
-            Box::pin(async move { cut.asked().await })
-        });
-        asked.as_mut().poll(cx)
-    }
+fn asked(stop: Arc<Stop>) -> BoxFuture<'static, ()> {
+    Box::pin(async move { stop.asked().await })
 }
