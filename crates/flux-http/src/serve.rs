@@ -4,6 +4,7 @@ mod awaiting;
 #[cfg(feature = "http2")]
 mod http2;
 mod sending;
+mod ticks;
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -46,6 +47,7 @@ pub async fn serve(listener: TcpListener, server: &HttpServer, shutdown: impl Fu
     config.header_timeout = config.header_timeout.clamp(Duration::from_millis(1), ONE_YEAR);
     let places = Arc::new(Semaphore::new(config.max_connections));
     let (stop, stopping) = watch::channel(());
+    let ticks = ticks::start(awaiting::interval(config.header_timeout));
     let mut shutdown = pin!(shutdown);
     loop {
         let next = async {
@@ -63,7 +65,8 @@ pub async fn serve(listener: TcpListener, server: &HttpServer, shutdown: impl Fu
             None => break,
             Some((place, Ok((stream, _)))) => {
                 let (service, config) = (server.service(), config.clone());
-                let conversation = Conversation { service, config, stopping: stopping.clone() };
+                let (stopping, ticks) = (stopping.clone(), ticks.clone());
+                let conversation = Conversation { service, config, stopping, ticks };
                 tokio::spawn(async move {
                     conversation.run(stream).await;
                     drop(place);
@@ -73,7 +76,7 @@ pub async fn serve(listener: TcpListener, server: &HttpServer, shutdown: impl Fu
             Some((_, Err(_))) => sleep(NO_ROOM).await,
         }
     }
-    drop((listener, stopping));
+    drop((listener, stopping, ticks));
     server.drain();
     stop.send_replace(());
     // Closed when the last connection has let go of it.
@@ -89,6 +92,8 @@ struct Conversation {
     config: HttpServerConfig,
     /// Changes when no new requests are to be taken.
     stopping: watch::Receiver<()>,
+    /// Changes whenever those who wait for a request are looked at.
+    ticks: watch::Receiver<()>,
 }
 
 impl Conversation {
@@ -126,7 +131,7 @@ impl Conversation {
             .header_read_timeout(self.config.header_timeout)
             .max_buf_size(self.config.max_header_bytes);
         let stream = Sending::new(stream, self.config.write_timeout);
-        let mut patience = Patience::new(heads.clone(), self.config.header_timeout);
+        let mut patience = Patience::new(heads.clone(), self.ticks);
         let service = Telling { service: self.service, heads };
         let connection = builder.serve_connection(TokioIo::new(stream), service);
         until_stopped(connection, self.stopping, |cx, _| patience.poll(cx)).await;

@@ -1,18 +1,19 @@
 //! How long a connection may wait for the head of a request, without a look at the clock for each of them.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use flux_core::BoxFuture;
 use hyper::rt::Timer;
 use hyper::service::Service;
+use tokio::sync::watch;
 use tokio::task::unconstrained;
-use tokio::time::{Sleep, sleep};
 
-/// How often one looks within the limit: what waits is cut off after the limit and up to one look more.
+/// How often one looks within the limit.
 const LOOKS: u32 = 4;
 
 /// The heads that a connection has begun to wait for, and those that came: an odd number while it waits.
@@ -90,30 +91,32 @@ impl<R, S: Service<R>> Service<R> for Telling<S> {
 /// Ready when a head was waited for too long.
 pub(super) struct Patience {
     heads: Heads,
-    /// Between two looks.
-    interval: Duration,
-    alarm: Pin<Box<Sleep>>,
+    ticks: watch::Receiver<()>,
+    /// Ready at the next tick.
+    next: BoxFuture<'static, ()>,
     is_set: bool,
     seen: u64,
     looks: u32,
 }
 
 impl Patience {
-    pub(super) fn new(heads: Heads, limit: Duration) -> Self {
-        // tokio's timer counts in milliseconds.
-        let interval = (limit / LOOKS).max(Duration::from_millis(1));
-        Self { heads, interval, alarm: Box::pin(sleep(interval)), is_set: false, seen: 0, looks: 0 }
+    /// Looks at each of the `ticks`, which are [`interval`] apart.
+    pub(super) fn new(heads: Heads, ticks: watch::Receiver<()>) -> Self {
+        let next = tick(ticks.clone());
+        Self { heads, ticks, next, is_set: false, seen: 0, looks: 0 }
     }
 
     /// To be polled by one task only.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.is_set && !self.alarm.is_elapsed() {
+        // Most polls are about the request, and end here.
+        if self.is_set && !self.ticks.has_changed().unwrap_or(false) {
             return Poll::Pending;
         }
         self.is_set = true;
         loop {
-            // Without the task's budget: one that is used up would leave the alarm unset, and nobody would set it later.
-            ready!(Pin::new(&mut unconstrained(self.alarm.as_mut())).poll(cx));
+            ready!(self.next.as_mut().poll(cx));
+            self.ticks.mark_unchanged();
+            self.next = tick(self.ticks.clone());
             let count = self.heads.count();
             let is_the_same = count == self.seen && count % 2 == 1;
             self.looks = if is_the_same { self.looks + 1 } else { 0 };
@@ -121,9 +124,22 @@ impl Patience {
             if self.looks == LOOKS {
                 return Poll::Ready(());
             }
-            self.alarm.set(sleep(self.interval));
         }
     }
+}
+
+/// Between two looks, so that what waits is cut off after the limit and up to a quarter more.
+pub(super) fn interval(limit: Duration) -> Duration {
+    (limit / LOOKS).max(Duration::from_millis(1))
+}
+
+fn tick(mut ticks: watch::Receiver<()>) -> BoxFuture<'static, ()> {
+    // Without the task's budget: one that is used up would have it wait for the tick after.
+    Box::pin(unconstrained(async move {
+        if ticks.changed().await.is_err() {
+            pending::<()>().await;
+        }
+    }))
 }
 
 #[cfg(test)]
@@ -131,54 +147,76 @@ mod tests {
     use std::future::poll_fn;
     use std::pin::pin;
 
-    use tokio::task::consume_budget;
-    use tokio::time::Instant;
+    use tokio::task::{consume_budget, yield_now};
 
     use super::*;
 
-    const LIMIT: Duration = Duration::from_secs(8);
+    /// A connection under watch, and how many ticks it takes until it is given up.
+    struct Watched {
+        heads: Heads,
+        ticking: watch::Sender<()>,
+        waiting: tokio::task::JoinHandle<()>,
+    }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_wait_ends_after_the_limit_and_at_most_a_quarter_more() {
-        for delay in 0..5 {
-            let heads = Heads::default();
-            let mut patience = Patience::new(heads.clone(), LIMIT);
+    impl Watched {
+        async fn start() -> Self {
+            let (heads, (ticking, ticks)) = (Heads::default(), watch::channel(()));
+            let mut patience = Patience::new(heads.clone(), ticks);
             let waiting = tokio::spawn(poll_fn(move |cx| patience.poll(cx)));
-            sleep(Duration::from_secs(delay)).await;
-            let start = Instant::now();
-            heads.awaited();
-            waiting.await.expect("no panic");
-            assert!((LIMIT..=LIMIT * 5 / 4).contains(&start.elapsed()), "{:?}", start.elapsed());
+            yield_now().await;
+            Self { heads, ticking, waiting }
+        }
+
+        async fn is_given_up_after_a_tick(&self) -> bool {
+            self.ticking.send_replace(());
+            yield_now().await;
+            self.waiting.is_finished()
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn heads_that_come_and_requests_that_take_long_are_no_wait() {
-        let heads = Heads::default();
-        let mut patience = Patience::new(heads.clone(), LIMIT);
-        let waiting = tokio::spawn(poll_fn(move |cx| patience.poll(cx)));
-        for _ in 0..20 {
-            heads.awaited();
-            sleep(LIMIT * 7 / 8).await;
-            heads.came();
-        }
-        sleep(LIMIT * 10).await;
-        assert!(!waiting.is_finished(), "its request is still handled");
-        heads.awaited();
-        waiting.await.expect("no panic");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_alarm_is_set_by_a_task_that_has_used_up_its_budget() {
-        let heads = Heads::default();
-        heads.awaited();
-        let (mut patience, mut is_first) = (Patience::new(heads, LIMIT), true);
-        let waited = poll_fn(|cx| {
-            while std::mem::take(&mut is_first) {
-                while pin!(consume_budget()).poll(cx).is_ready() {}
+    #[tokio::test]
+    async fn a_wait_ends_after_the_limit_and_at_most_one_look_more() {
+        for before in 0..3 {
+            let watched = Watched::start().await;
+            for _ in 0..before {
+                assert!(!watched.is_given_up_after_a_tick().await);
             }
+            watched.heads.awaited();
+            for look in 0..LOOKS {
+                assert!(!watched.is_given_up_after_a_tick().await, "tick {look} comes before the limit");
+            }
+            assert!(watched.is_given_up_after_a_tick().await);
+        }
+    }
+
+    #[tokio::test]
+    async fn heads_that_come_and_requests_that_take_long_are_no_wait() {
+        let watched = Watched::start().await;
+        for _ in 0..20 {
+            watched.heads.awaited();
+            for _ in 0..LOOKS {
+                assert!(!watched.is_given_up_after_a_tick().await);
+            }
+            watched.heads.came();
+        }
+        for _ in 0..10 * LOOKS {
+            assert!(!watched.is_given_up_after_a_tick().await, "its request is still handled");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_task_that_has_used_up_its_budget_still_hears_the_ticks() {
+        let (heads, (ticking, ticks)) = (Heads::default(), watch::channel(()));
+        heads.awaited();
+        let mut patience = Patience::new(heads, ticks);
+        let waiting = tokio::spawn(poll_fn(move |cx| {
+            while pin!(consume_budget()).poll(cx).is_ready() {}
             patience.poll(cx)
-        });
-        assert!(tokio::time::timeout(LIMIT * 2, waited).await.is_ok(), "it never goes off");
+        }));
+        for _ in 0..=LOOKS {
+            yield_now().await;
+            ticking.send_replace(());
+        }
+        tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("it hears them").expect("no panic");
     }
 }
