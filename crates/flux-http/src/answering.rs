@@ -162,8 +162,7 @@ impl HttpServerConfig {
 
     /// Who listened has left before the message was taken.
     fn left(&self) -> Problem {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the subscriber has left")
-            .with_retry_after(self.retry_after)
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the subscriber has left").with_retry_after(self.retry_after)
     }
 }
 

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use flux_core::{BoxFuture, Delivery, Message, Metadata, OnArrival, Subject};
 use tokio::sync::{Semaphore, SemaphorePermit, oneshot, watch};
 
-use crate::{HttpReply, HttpServerConfig};
 use crate::registry::Answer;
+use crate::{HttpReply, HttpServerConfig};
 
 /// A responder that is called, so many times at once; others wait.
 pub(crate) struct Inline {

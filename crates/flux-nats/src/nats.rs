@@ -73,13 +73,7 @@ impl Nats {
     }
 
     fn with_parts(client: Client, config: NatsConfig, monitor: Monitor) -> Self {
-        Self(Arc::new(Inner {
-            client,
-            config,
-            monitor,
-            content_type: OnceLock::new(),
-            leaving: Leaving::default(),
-        }))
+        Self(Arc::new(Inner { client, config, monitor, content_type: OnceLock::new(), leaving: Leaving::default() }))
     }
 
     /// What happens to the connection. Nothing is heard of a client of your own unless it [reports](Self::with_monitor).

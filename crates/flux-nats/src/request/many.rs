@@ -101,7 +101,8 @@ impl Nats {
         let (native, limit) = self.request_headers(&headers, many.total, true);
         let inbox = async_nats::Subject::from(self.client().new_inbox());
         let subscriber = self.client().subscribe(inbox.clone()).await.map_err(error::from_subscribe)?;
-        let message = OutboundMessage { subject: wire::subject(&subject), reply: Some(inbox), payload, headers: native };
+        let message =
+            OutboundMessage { subject: wire::subject(&subject), reply: Some(inbox), payload, headers: native };
         self.client().publish_message(message).await.map_err(error::from_publish)?;
         let end = Instant::now() + limit;
         let timer = Box::pin(sleep_until(end));

@@ -7,9 +7,7 @@ use std::task::{Context, Waker};
 use async_nats::HeaderMap;
 use async_nats::message::OutboundMessage;
 use bytes::Bytes;
-use flux_core::{
-    Error, ErrorKind, HeaderValue, Headers, Message, RemoteError, Reply, Result, Status, header, next,
-};
+use flux_core::{Error, ErrorKind, HeaderValue, Headers, Message, RemoteError, Reply, Result, Status, header, next};
 
 use crate::service::Work;
 use crate::{Nats, error, wire};
