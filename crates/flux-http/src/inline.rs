@@ -121,7 +121,8 @@ impl Known {
     /// a handler is not cut short because its requester went away.
     pub(crate) fn call(self: Arc<Self>, message: Message<Bytes>, answer: oneshot::Sender<Answer>) -> Call {
         let delivery = Delivery::new(message, Metadata::default(), HttpReply(Some(answer)));
-        Call { running: Some((self.inline.on_arrival)(Ok(delivery))), known: self }
+        let running = catch_unwind(AssertUnwindSafe(|| (self.inline.on_arrival)(Ok(delivery)))).ok();
+        Call { running, known: self }
     }
 }
 

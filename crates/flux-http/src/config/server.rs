@@ -17,8 +17,7 @@ pub struct HttpServerConfig {
     pub base: Cow<'static, str>,
     /// The largest body, in bytes. What says that it is larger is refused before it is read. Default: 1 MiB.
     pub max_body: usize,
-    /// How long a body may take to arrive. Default: 30 s. One shorter than a quarter of `header_timeout` costs a system
-    /// call per request whose body is waited for, because tokio wakes its driver for a timer that is due before all others.
+    /// How long a body may take to arrive. Default: 30 s. Only a body that does not come with its headers sets a timer.
     pub read_timeout: Duration,
     /// How long a sender waits for the outcome, unless its `X-Deadline` is sooner. Default: 30 s.
     pub answer_timeout: Duration,
@@ -36,8 +35,9 @@ pub struct HttpServerConfig {
     /// For [`serve`](crate::serve()): the most bytes of a request's line and headers, at least 8 KiB. Default: 64 KiB.
     pub max_header_bytes: usize,
     /// For [`serve`](crate::serve()): how long the headers of the next request may take, and so how long a connection without
-    /// requests is kept; it is looked at four times meanwhile, and so may last a quarter longer. One of HTTP/2 on which none is handled for that long is told to end, and dropped when it has not done so
-    /// for as long again; this is also the time for the rest of its last answer. At least 1 ms, at most a year. Default: 30 s.
+    /// requests is kept. It is looked at four times within that, and may last up to a quarter longer. One of HTTP/2 on which none is
+    /// handled for that long is told to end, and dropped when it has not done so for as long again; this is also the time for the
+    /// rest of its last answer. At least 1 ms, at most a year. Default: 30 s.
     pub header_timeout: Duration,
     /// For [`serve`](crate::serve()): how long a peer may take nothing of what is sent to it before it is cut off. Default: 30 s.
     pub write_timeout: Duration,

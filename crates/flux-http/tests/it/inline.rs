@@ -280,6 +280,12 @@ async fn a_panic_is_500_and_the_next_request_is_answered() -> Result<()> {
         })
     };
     let _here = server.listen_inline("a", 1, Arc::new(panics)).await?;
+    let panics_at_once = move |delivery: Result<Delivery<Bytes, HttpReply>>| {
+        let is_bad = delivery.as_ref().is_ok_and(|delivery| &delivery.message.payload[..] == b"0");
+        assert!(!is_bad, "as the test wants it");
+        panics(delivery)
+    };
+    let _there = server.listen_inline("c", 1, Arc::new(panics_at_once)).await?;
     let bus = server.clone().typed(Json);
     let serving = async move |request: Message<u32>| {
         assert_ne!(request.payload, 0, "as the test wants it");
@@ -287,7 +293,7 @@ async fn a_panic_is_500_and_the_next_request_is_answered() -> Result<()> {
     };
     tokio::spawn(async move { Responder::<u32, u32>::serve(&bus, "b", serving).await });
     settle().await;
-    for path in ["/a", "/b"] {
+    for path in ["/a", "/b", "/c"] {
         for (body, status) in [("0", 500), ("1", 200)] {
             assert_eq!(within(post(&server, path, &[], body)).await.status.as_u16(), status, "{path} {body}");
         }
