@@ -108,6 +108,11 @@ mod tests {
             one.changed().await.expect("it ticks");
             other.changed().await.expect("it ticks");
         }
+        let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        assert_eq!(tasks(), 1);
+        drop((one, other));
+        tokio::task::yield_now().await;
+        assert_eq!(tasks(), 0);
     }
 
     #[cfg(target_os = "linux")]

@@ -101,7 +101,8 @@ impl Reply<Bytes> for NatsReply {
             // The requester must not wait for an answer that will never come.
             Err(error) if error.kind() == ErrorKind::TooLarge => {
                 let remote = RemoteError::new(RemoteError::INTERNAL, error.to_string());
-                Box::pin(self.refuse(to, remote)).await?;
+                // Whether that can be said or not, this is the failure.
+                let _ = Box::pin(self.refuse(to, remote)).await;
                 Err(error.with_operation("reply"))
             }
             Err(error) => {
