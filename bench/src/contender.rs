@@ -10,6 +10,7 @@ pub mod nats;
 #[cfg(feature = "telemetry")]
 pub mod observed;
 pub mod omniqueue;
+pub mod processor;
 pub mod ruststream;
 pub mod service;
 pub mod stages;

@@ -48,6 +48,12 @@ fn row(measurement: &Measurement, baseline: Option<&Measurement>) -> String {
     )
 }
 
+/// In millions, to three significant digits or so.
 fn millions(rate: f64) -> String {
-    format!("{:.2} M", rate / 1e6)
+    let digits = match rate {
+        ..1e5 => 4,
+        ..1e6 => 3,
+        _ => 2,
+    };
+    format!("{:.digits$} M", rate / 1e6)
 }

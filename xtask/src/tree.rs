@@ -36,7 +36,9 @@ impl Tree {
         Ok(Self::new(files))
     }
 
-    fn new(files: Vec<File>) -> Self {
+    fn new(mut files: Vec<File>) -> Self {
+        // git lists new files last.
+        files.sort_by(|one, other| one.path.cmp(&other.path));
         let mut paths = BTreeSet::new();
         for file in &files {
             let folders = file.path.match_indices('/').map(|(end, _)| &file.path[..end]);
@@ -89,6 +91,13 @@ pub(crate) mod tests {
     pub(crate) fn tree(files: &[(&str, &str)]) -> Tree {
         let file = |(path, text): &(&str, &str)| File { path: (*path).to_owned(), text: Some((*text).to_owned()) };
         Tree::new(files.iter().map(file).collect())
+    }
+
+    #[test]
+    fn files_that_are_new_are_in_their_place() {
+        let tree = tree(&[("b", ""), ("c", ""), ("a", "")]);
+        let names: Vec<_> = tree.files.iter().map(File::name).collect();
+        assert_eq!(names, ["a", "b", "c"]);
     }
 
     #[test]

@@ -2,72 +2,129 @@
 
 use std::sync::Arc;
 
+use crate::contender::Contender;
 use crate::contender::http::wrk::{self, UnderWrk};
-use crate::contender::http::{AxumEcho, FluxResponder, FluxRouted, HyperEcho};
+use crate::contender::http::{AxumEcho, Echo, FluxResponder, FluxRouted, HyperEcho};
 use crate::contender::nats::InFlight;
+use crate::contender::processor::OnOneProcessor;
 use crate::limit::Limit;
 use crate::suite::Suite;
 
 /// Who answers: hyper alone, axum, flux without and with its router.
 type Names = [&'static str; 4];
 
-/// The suites: one for each number of connections, with a client in the same process, and with wrk where it is installed.
+/// Who asks.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Client {
+    /// Tasks in the process of the server.
+    Inside,
+    Wrk,
+}
+
+/// What the server and its client run on.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Processors {
+    /// All there are. One that has nothing to do sleeps, and takes its time to wake.
+    All,
+    /// One, so that nothing counts but the work.
+    One,
+}
+
+#[derive(Clone, Copy)]
+struct Load {
+    client: Client,
+    connections: u64,
+    processors: Processors,
+}
+
+/// The suites: with a client in the same process, and with wrk where it is installed.
+///
+/// On one connection there is nothing to do side by side: with more processors than one, each would sleep twice in every request.
 #[must_use]
 pub fn suites() -> Vec<Suite> {
+    let inside = |connections, processors| Load { client: Client::Inside, connections, processors };
+    let outside = |connections, processors| Load { client: Client::Wrk, connections, processors };
     let mut suites = vec![
-        inside(1, 40_000, ["hyper, 1", "axum, 1", "flux, http, served, 1", "flux, http, routed, 1"]),
-        inside(64, 200_000, ["hyper, 64", "axum, 64", "flux, http, served, 64", "flux, http, routed, 64"]),
+        inside(1, Processors::One).suite(
+            "HTTP: requests on one connection",
+            ["hyper, 1", "axum, 1", "flux, http, served, 1", "flux, http, routed, 1"],
+        ),
+        inside(64, Processors::All).suite(
+            "HTTP: requests on 64 connections",
+            ["hyper, 64", "axum, 64", "flux, http, served, 64", "flux, http, routed, 64"],
+        ),
     ];
     if wrk::is_installed() {
         suites.extend([
-            outside(
-                1,
-                40_000,
+            outside(1, Processors::One).suite(
+                "HTTP: wrk on one connection",
                 ["hyper, wrk 1", "axum, wrk 1", "flux, http, served, wrk 1", "flux, http, routed, wrk 1"],
             ),
-            outside(
-                64,
-                200_000,
+            outside(64, Processors::All).suite(
+                "HTTP: wrk on 64 connections",
                 ["hyper, wrk 64", "axum, wrk 64", "flux, http, served, wrk 64", "flux, http, routed, wrk 64"],
+            ),
+            outside(64, Processors::One).suite(
+                "HTTP: wrk on 64 connections, one processor",
+                [
+                    "hyper, wrk 64 on one",
+                    "axum, wrk 64 on one",
+                    "flux, http, served, wrk 64 on one",
+                    "flux, http, routed, wrk 64 on one",
+                ],
             ),
         ]);
     }
     suites
 }
 
-fn inside(width: u64, messages: u64, names: Names) -> Suite {
-    let [hyper, axum, served, routed] = names;
-    Suite {
-        command: "http",
-        title: if width == 1 { "HTTP: requests on one connection" } else { "HTTP: requests on 64 connections" },
-        method: "128 bytes of JSON, read and written again by the server, over connections that stay open. The client \
-                 writes each request in one piece and reads no more than the length of its answer. The server has two \
-                 worker threads; the client shares them.",
-        messages,
-        contenders: vec![
-            Arc::new(InFlight::<HyperEcho>::new(hyper, width)),
-            Arc::new(InFlight::<AxumEcho>::new(axum, width)),
-            Arc::new(InFlight::<FluxResponder>::new(served, width)),
-            Arc::new(InFlight::<FluxRouted>::new(routed, width)),
-        ],
-        limits: limits(names),
+impl Load {
+    fn suite(self, title: &'static str, names: Names) -> Suite {
+        let [hyper, axum, served, routed] = names;
+        Suite {
+            command: "http",
+            title,
+            method: self.method(),
+            messages: if self.connections == 1 { 40_000 } else { 200_000 },
+            contenders: vec![
+                self.on::<HyperEcho>(hyper),
+                self.on::<AxumEcho>(axum),
+                self.on::<FluxResponder>(served),
+                self.on::<FluxRouted>(routed),
+            ],
+            limits: limits(names),
+        }
     }
-}
 
-fn outside(width: u64, messages: u64, names: Names) -> Suite {
-    let [hyper, axum, served, routed] = names;
-    Suite {
-        command: "http",
-        title: if width == 1 { "HTTP: wrk on one connection" } else { "HTTP: wrk on 64 connections" },
-        method: "The same servers under wrk, which has one thread and shares the machine.",
-        messages,
-        contenders: vec![
-            Arc::new(UnderWrk::<HyperEcho>::new(hyper, width)),
-            Arc::new(UnderWrk::<AxumEcho>::new(axum, width)),
-            Arc::new(UnderWrk::<FluxResponder>::new(served, width)),
-            Arc::new(UnderWrk::<FluxRouted>::new(routed, width)),
-        ],
-        limits: limits(names),
+    fn on<E: Echo>(self, name: &'static str) -> Arc<dyn Contender> {
+        let contender: Arc<dyn Contender> = match self.client {
+            Client::Inside => Arc::new(InFlight::<E>::new(name, self.connections)),
+            Client::Wrk => Arc::new(UnderWrk::<E>::new(name, self.connections)),
+        };
+        match self.processors {
+            Processors::All => contender,
+            Processors::One => Arc::new(OnOneProcessor(contender)),
+        }
+    }
+
+    const fn method(self) -> &'static str {
+        match (self.client, self.processors) {
+            (Client::Inside, Processors::All) => {
+                "128 bytes of JSON, read and written again by the server, over connections that stay open. The client writes each \
+                 request in one piece and reads no more than the length of its answer. The server has two worker threads; the \
+                 client shares them."
+            }
+            (Client::Inside, Processors::One) => {
+                "128 bytes of JSON, read and written again by the server, over a connection that stays open. The client writes each \
+                 request in one piece and reads no more than the length of its answer. All threads have one processor."
+            }
+            (Client::Wrk, Processors::All) => {
+                "The same servers under wrk, which has one thread and shares the machine."
+            }
+            (Client::Wrk, Processors::One) => {
+                "The same servers under wrk, which has one thread. It and the server have one processor."
+            }
+        }
     }
 }
 

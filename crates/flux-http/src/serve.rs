@@ -5,6 +5,7 @@ mod awaiting;
 mod http2;
 mod sending;
 mod ticks;
+mod waking;
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -23,6 +24,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::serve::awaiting::{Heads, Patience, Telling, Told};
 use crate::serve::sending::Sending;
+use crate::serve::waking::Waking;
 use crate::{HttpServer, HttpServerConfig, HttpService};
 
 /// How long to wait when the system has no room for another connection.
@@ -156,7 +158,7 @@ async fn until_stopped<C: GracefulConnection>(
 ) {
     let mut watching = stopping.clone();
     let (mut connection, mut change) = (pin!(connection), pin!(unconstrained(watching.changed())));
-    let (mut is_registered, mut is_stopping) = (false, false);
+    let (mut is_registered, mut is_stopping, mut waking) = (false, false, Waking::default());
     poll_fn(|cx| {
         if !is_stopping && (!is_registered || stopping.has_changed().unwrap_or(true)) {
             is_registered = true;
@@ -168,7 +170,7 @@ async fn until_stopped<C: GracefulConnection>(
         if cut_off(cx, connection.as_mut()).is_ready() {
             return Poll::Ready(());
         }
-        connection.as_mut().poll(cx).map(drop)
+        waking.poll(cx, |cx| connection.as_mut().poll(cx).map(drop))
     })
     .await;
 }
@@ -177,4 +179,53 @@ async fn until_stopped<C: GracefulConnection>(
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Wake, Waker};
+
+    use bytes::Bytes;
+    use http::{Request, Response};
+    use http_body_util::{BodyExt as _, Full};
+    use hyper::body::Incoming;
+    use hyper::server::conn::http1;
+    use hyper::service::service_fn;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// The task would otherwise go through the runtime once more, which looks for a thread to help.
+    #[tokio::test]
+    async fn a_request_with_a_body_is_answered_without_the_task_being_woken() {
+        let echo = service_fn(|request: Request<Incoming>| async {
+            request.into_body().collect().await.map(|body| Response::new(Full::<Bytes>::new(body.to_bytes())))
+        });
+        let (here, mut there) = duplex(1024);
+        let (_stop, stopping) = watch::channel(());
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(here), echo);
+        let mut serving = pin!(until_stopped(connection, stopping, |_, _| Poll::Pending));
+        let woken = Arc::<Woken>::default();
+        let waker = Waker::from(Arc::clone(&woken));
+        for requests in 1..=3 {
+            there.write_all(b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello").await.expect("there is room");
+            let woken_before = woken.0.load(Ordering::SeqCst);
+            assert!(serving.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            let mut answer = [0; 1024];
+            let length = there.read(&mut answer).await.expect("it was answered");
+            let answer = String::from_utf8_lossy(answer.get(..length).unwrap_or_default());
+            assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("\r\n\r\nhello"), "{requests}: {answer}");
+            assert_eq!(woken.0.load(Ordering::SeqCst), woken_before, "of {requests} requests");
+        }
+    }
 }
