@@ -42,11 +42,16 @@ pub(crate) fn check(file: &File) -> Vec<String> {
         complaints.extend(length(&file.path, text));
     }
     let is_prose = is_rust || file.has_extension("md") || file.has_extension("toml");
+    let mut in_rust = false;
     for (index, line) in text.lines().enumerate() {
         let mut found = Vec::new();
         found.extend(is_rust.then(|| unfinished(line)).flatten());
         found.extend(is_prose.then(|| trailing_space(line)).flatten());
         found.extend((file.name() != "Cargo.lock").then(|| place(line)).flatten());
+        if line.starts_with("```") {
+            in_rust = !in_rust && line.starts_with("```rust");
+        }
+        found.extend((file.name() == "README.md" && in_rust).then(|| hidden(line)).flatten());
         let located = |fix| format!("{}:{}: {fix}", file.path, index + 1);
         complaints.extend(found.into_iter().map(located));
     }
@@ -57,7 +62,9 @@ pub(crate) fn check(file: &File) -> Vec<String> {
 fn first_line(path: &str, text: &str) -> Option<String> {
     let first = text.lines().next().unwrap_or_default();
     let says = first.strip_prefix("//! ").is_some_and(|sentence| !sentence.trim().is_empty());
-    let is_readme = path.ends_with("/lib.rs") && first.starts_with("#![doc = include_str!(");
+    let attribute = text.split_once(']').map_or("", |(attribute, _)| attribute);
+    let is_readme =
+        path.ends_with("/lib.rs") && attribute.starts_with("#![") && attribute.contains("doc = include_str!(");
     (!says && !is_readme).then(|| format!("{path}:1: begin with `//!` and one sentence saying what lives here"))
 }
 
@@ -76,6 +83,13 @@ fn unfinished(line: &str) -> Option<String> {
 
 fn trailing_space(line: &str) -> Option<String> {
     (line.trim_end() != line).then(|| "cut the space at the end of the line".to_owned())
+}
+
+/// What rustdoc hides, the page of a repository shows.
+fn hidden(line: &str) -> Option<String> {
+    let line = line.trim_start();
+    (line == "#" || line.starts_with("# "))
+        .then(|| "only rustdoc hides this line; write an example that can be read whole".to_owned())
 }
 
 fn place(line: &str) -> Option<String> {
@@ -122,8 +136,24 @@ mod tests {
     #[test]
     fn only_a_lib_may_begin_with_its_readme() {
         let text = "#![doc = include_str!(\"../README.md\")]\n";
-        assert_eq!(complaints("crates/a/src/lib.rs", text).len(), 0);
-        assert_eq!(complaints("crates/a/src/widget.rs", text).len(), 1);
+        let with_json = "#![cfg_attr(\n    feature = \"json\",\n    doc = include_str!(\"../README.md\")\n)]\n";
+        for text in [text, with_json] {
+            assert_eq!(complaints("crates/a/src/lib.rs", text).len(), 0);
+            assert_eq!(complaints("crates/a/src/widget.rs", text).len(), 1);
+        }
+        assert_eq!(
+            complaints("crates/a/src/lib.rs", "#![no_std]\n#![doc = include_str!(\"../README.md\")]\n").len(),
+            1
+        );
+    }
+
+    #[test]
+    fn a_readme_hides_nothing() {
+        let text = "# Widgets\n\n```rust\n# fn main() {\n    # let a = 1;\n#\n#[test]\n```\n\n# More\n\n```sh\n# not code\n```\n# End\n";
+        let found = complaints("crates/a/README.md", text);
+        let lines: Vec<_> = found.iter().map(|line| line.split(':').nth(1).unwrap()).collect();
+        assert_eq!(lines, ["4", "5", "6"]);
+        assert_eq!(complaints("docs/widgets.md", text).len(), 0);
     }
 
     #[test]

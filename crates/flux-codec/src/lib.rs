@@ -1,4 +1,5 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(feature = "json", doc = include_str!("../README.md"))]
+#![cfg_attr(not(feature = "json"), doc = "From values to bytes and back, one codec a feature.")]
 
 #[cfg(feature = "auto")]
 mod auto;

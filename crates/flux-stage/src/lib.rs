@@ -1,4 +1,11 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(
+    all(feature = "breaker", feature = "limit", feature = "retry", feature = "timeout"),
+    doc = include_str!("../README.md")
+)]
+#![cfg_attr(
+    not(all(feature = "breaker", feature = "limit", feature = "retry", feature = "timeout")),
+    doc = "Composition, resilience, messaging operators and metrics over the one `Stage` trait."
+)]
 
 mod compose;
 #[cfg(feature = "concurrent")]
