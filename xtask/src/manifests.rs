@@ -3,7 +3,8 @@
 use crate::tree::Tree;
 use crate::workspace::{Package, Workspace};
 
-const README_IS_DOC: &str = r#"#![doc = include_str!("../README.md")]"#;
+/// Inside of `#![doc = …]`, or of a `#![cfg_attr(…)]` where its example needs a feature.
+const README_IS_DOC: &str = r#"doc = include_str!("../README.md")"#;
 
 /// The files that every transport has; `request.rs`, `consumer.rs` and `acker.rs` come where
 /// the transport offers what they hold.
@@ -58,7 +59,7 @@ fn readme(package: &Package, tree: &Tree) -> Vec<String> {
     }
     let lib = format!("{folder}/src/lib.rs");
     if tree.text(&lib).is_some_and(|text| !text.contains(README_IS_DOC)) {
-        complaints.push(format!("{lib}: add `{README_IS_DOC}`, so that the README compiles"));
+        complaints.push(format!("{lib}: add `#![{README_IS_DOC}]`, so that the README compiles"));
     }
     complaints
 }

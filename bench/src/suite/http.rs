@@ -39,17 +39,18 @@ struct Load {
 
 /// The suites: with a client in the same process, and with wrk where it is installed.
 ///
-/// On one connection there is nothing to do side by side: with more processors than one, each would sleep twice in every request.
+/// On one connection there is nothing to do side by side: with more processors than one, each would sleep twice in every request. A client
+/// in the process of the server has its threads as well, and which of them sleep is chance.
 #[must_use]
 pub fn suites() -> Vec<Suite> {
-    let inside = |connections, processors| Load { client: Client::Inside, connections, processors };
+    let inside = |connections| Load { client: Client::Inside, connections, processors: Processors::One };
     let outside = |connections, processors| Load { client: Client::Wrk, connections, processors };
     let mut suites = vec![
-        inside(1, Processors::One).suite(
+        inside(1).suite(
             "HTTP: requests on one connection",
             ["hyper, 1", "axum, 1", "flux, http, served, 1", "flux, http, routed, 1"],
         ),
-        inside(64, Processors::All).suite(
+        inside(64).suite(
             "HTTP: requests on 64 connections",
             ["hyper, 64", "axum, 64", "flux, http, served, 64", "flux, http, routed, 64"],
         ),
@@ -109,14 +110,9 @@ impl Load {
 
     const fn method(self) -> &'static str {
         match (self.client, self.processors) {
-            (Client::Inside, Processors::All) => {
+            (Client::Inside, _) => {
                 "128 bytes of JSON, read and written again by the server, over connections that stay open. The client writes each \
-                 request in one piece and reads no more than the length of its answer. The server has two worker threads; the \
-                 client shares them."
-            }
-            (Client::Inside, Processors::One) => {
-                "128 bytes of JSON, read and written again by the server, over a connection that stays open. The client writes each \
-                 request in one piece and reads no more than the length of its answer. All threads have one processor."
+                 request in one piece and reads no more than the length of its answer. It and the server have one processor."
             }
             (Client::Wrk, Processors::All) => {
                 "The same servers under wrk, which has one thread and shares the machine."
