@@ -17,15 +17,21 @@ def told(message):
     say({"subject": message.subject, "data": message.data.decode(), "headers": message.headers or {}})
 
 
+async def heard(client):
+    """Returns when the server has read all of it. One `flush` writes its PING ahead of commands that wait; the next one's comes after them."""
+    await client.flush()
+    await client.flush()
+
+
 async def publish(client, subject, data, headers):
     say("ready")
     await client.publish(subject, data.encode(), headers=json.loads(headers))
-    await client.flush()
+    await heard(client)
 
 
 async def subscribe(client, subject, count):
     subscription = await client.subscribe(subject)
-    await client.flush()
+    await heard(client)
     say("ready")
     for _ in range(int(count)):
         told(await subscription.next_msg(timeout=20))
@@ -42,7 +48,7 @@ async def respond(client, subject):
         await client.publish(message.reply, message.data, headers={"Content-Type": "application/json"})
 
     await client.subscribe(subject, cb=echo)
-    await client.flush()
+    await heard(client)
     say("ready")
     await asyncio.Event().wait()
 
@@ -53,7 +59,7 @@ async def service(client, subject, code, description):
 
     running = await nats.micro.add_service(client, name="python", version="1.0.0")
     await running.add_endpoint(name="refuse", subject=subject, handler=refuse)
-    await client.flush()
+    await heard(client)
     say("ready")
     await asyncio.Event().wait()
 
